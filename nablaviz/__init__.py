@@ -1,0 +1,32 @@
+"""nablaviz: an interactive lab for quantum-chemistry machine learning on nablaDFT.
+
+Importing the package is cheap: each public name loads its module when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Conformer": "nablaviz.molecule",
+    "Molecule": "nablaviz.molecule",
+    "browse": "nablaviz.views.browse",
+    "label": "nablaviz.chem.dft",
+    "open": "nablaviz.data.formats",
+    "sample": "nablaviz.data.sample",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'nablaviz' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""What is computed: conformers, DFT labels, basis sets."""

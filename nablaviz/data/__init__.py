@@ -1,0 +1,1 @@
+"""What is stored: the native store, the published formats, the catalogue over them."""

@@ -1,0 +1,1 @@
+"""What a person sees: the 3D viewer, figures and panels."""
