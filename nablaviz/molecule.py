@@ -126,7 +126,11 @@ class Conformer:
     scf_iterations: int | None = None
     wall_time: float | None = None
     "Time the labels took, s."
+    scaffold: str | None = None
+    "SMILES of the Bemis–Murcko scaffold; empty for a molecule without rings."
     split: str | None = None
+    train_size: int | None = None
+    "Size of the smallest nested training set that has the molecule."
     error: str | None = None
     "Why there are no labels, where a calculation failed."
     source: str | None = None

@@ -23,6 +23,7 @@ COLUMNS = {
     "n_atoms": "int64",
     "scaffold": "string",
     "split": "string",
+    "train_size": "Int64",
     "energy": "float64",
     "formation_energy": "float64",
     "mean_force": "float64",
@@ -37,7 +38,8 @@ COLUMNS = {
 """The columns of every ``Dataset.table`` and their pandas types, in order.
 
 Energies in Eh, ``mean_force`` (mean over atoms of |F|) in Eh/Å, ``dipole`` (its norm) in debye,
-``wall_time`` in s. What a source does not hold is NaN or NA.
+``wall_time`` in s; ``train_size`` is the size of the smallest nested training set that has the
+molecule. What a source does not hold is NaN or NA.
 """
 
 
