@@ -1,0 +1,46 @@
+"""Open JupyterLab on a notebook.
+
+Arguments after -- go to JupyterLab as they are, for example: nablaviz lab -- --no-browser --port 9999
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import nablaviz
+
+DEFAULT = Path("notebooks/01_browse_conformers.ipynb")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--notebook", type=Path, help=f"the notebook to open (default: {DEFAULT})")
+    parser.add_argument("jupyter", nargs="*", metavar="-- ARGUMENT", help="arguments for JupyterLab")
+
+
+def run(args: argparse.Namespace) -> int:
+    notebook = find_notebook(args.notebook)
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise ImportError("JupyterLab is not installed: pip install 'nablaviz[lab]'")
+    command = [sys.executable, "-m", "jupyterlab", str(notebook), *args.jupyter]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # a container: there is no other user to be
+        command.append("--allow-root")
+    os.execv(sys.executable, command)
+
+
+def find_notebook(path: Path | None) -> Path:
+    """The notebook to open: ``path``, else the default one, here or in the checkout.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    candidates = [path] if path else [DEFAULT, Path(nablaviz.__file__).parents[1] / DEFAULT]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise FileNotFoundError(f"no notebook {path or DEFAULT} here: name one with --notebook PATH")
