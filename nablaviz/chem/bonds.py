@@ -1,0 +1,90 @@
+"""Which atoms are bonded, from the geometry; and how, from the SMILES."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from nablaviz.molecule import Molecule
+
+COVALENT_RADII = np.array([
+    np.nan, 0.31, 0.28, 1.28, 0.96, 0.84, 0.76, 0.71, 0.66, 0.57, 0.58,
+    1.66, 1.41, 1.21, 1.11, 1.07, 1.05, 1.02, 1.06, 2.03, 1.76, 1.70, 1.60, 1.53, 1.39, 1.39, 1.32, 1.26,
+    1.24, 1.32, 1.22, 1.22, 1.20, 1.19, 1.20, 1.20, 1.16, 2.20, 1.95, 1.90, 1.75, 1.64, 1.54, 1.47, 1.46,
+    1.42, 1.39, 1.45, 1.44, 1.42, 1.39, 1.39, 1.38, 1.39, 1.40,
+])  # fmt: skip
+"""Single-bond radii in Å by atomic number up to xenon: Cordero et al., Dalton Trans. 2008, 2832."""
+
+TOLERANCE = 0.30
+"""Atoms are bonded when nearer than the sum of their radii plus this, Å.
+
+Stretched bonds of strained geometries (C-C to 1.82 Å) stay, the 1.87 Å across bicyclo[1.1.1]pentane
+does not become one.
+"""
+
+
+def find_bonds(molecule: Molecule) -> np.ndarray:
+    """Bonds and their orders.
+
+    Pairs come from the distances. Orders come from the SMILES, aromatic rings in one Kekulé form,
+    where its atoms can be matched to the geometry; they are 1 elsewhere.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_bonds, 3), int64: first atom < second atom, order 1, 2 or 3.
+    """
+    pairs = bonded_pairs(molecule)
+    orders = np.ones(len(pairs), dtype=np.int64)
+    if molecule.smiles:
+        found = _orders(molecule.smiles, tuple(molecule.numbers.tolist()), tuple(map(tuple, pairs.tolist())))
+        orders = orders if found is None else np.array(found, dtype=np.int64)
+    return np.column_stack([pairs, orders])
+
+
+def bonded_pairs(molecule: Molecule) -> np.ndarray:
+    """Pairs of atoms nearer than their covalent radii allow, shape (n_bonds, 2), first < second."""
+    radii = COVALENT_RADII[molecule.numbers]
+    between = np.linalg.norm(molecule.positions[:, None] - molecule.positions, axis=-1)
+    return np.argwhere(np.triu(between < radii[:, None] + radii + TOLERANCE, k=1))
+
+
+@lru_cache(maxsize=1024)
+def _orders(
+    smiles: str, numbers: tuple[int, ...], pairs: tuple[tuple[int, int], ...]
+) -> tuple[int, ...] | None:
+    """Bond orders of ``pairs`` by matching the SMILES to the bonded atoms, ``None`` if it does not match.
+
+    Kept, as the conformers of a molecule share their answer.
+    """
+    from rdkit import Chem, RDLogger
+
+    with_log = RDLogger.logger()
+    with_log.setLevel(RDLogger.CRITICAL)
+    known = Chem.MolFromSmiles(smiles)
+    with_log.setLevel(RDLogger.WARNING)
+    if known is None:
+        return None
+    known = Chem.AddHs(known)
+    Chem.Kekulize(known, clearAromaticFlags=True)
+    if (known.GetNumAtoms(), known.GetNumBonds()) != (len(numbers), len(pairs)):
+        return None
+    plain = Chem.RWMol()
+    for z in numbers:
+        plain.AddAtom(Chem.Atom(z))
+    for i, j in pairs:
+        plain.AddBond(int(i), int(j), Chem.BondType.SINGLE)
+    pattern = Chem.RWMol()
+    for atom in known.GetAtoms():
+        pattern.AddAtom(Chem.Atom(atom.GetAtomicNum()))
+    for bond in known.GetBonds():
+        pattern.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), Chem.BondType.SINGLE)
+    match = plain.GetSubstructMatch(pattern)
+    if not match:
+        return None
+    order = {
+        frozenset((match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])): int(bond.GetBondTypeAsDouble())
+        for bond in known.GetBonds()
+    }
+    return tuple(order[frozenset(pair)] for pair in pairs)

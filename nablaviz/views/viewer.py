@@ -1,0 +1,346 @@
+"""The 3D view of molecules, a notebook widget around 3Dmol.js."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+from ipywidgets import CallbackDispatcher, Widget, widget_serialization
+
+from nablaviz.chem import geometry
+from nablaviz.chem.bonds import find_bonds
+from nablaviz.molecule import Molecule
+
+STATIC = Path(__file__).parent / "static"
+
+ELEMENT_COLORS = {
+    "H": "#dfe3e8", "C": "#808890", "N": "#4468e0", "O": "#e2382d", "F": "#9ad03a",
+    "S": "#e8c21f", "Cl": "#28b463", "Br": "#a8492e",
+}  # fmt: skip
+"""Colours that stand out from a white and from a nearly black background."""
+
+OTHER_COLOR = "#d264c8"
+"""Of every element not in `ELEMENT_COLORS`."""
+
+
+class _Library(anywidget.AnyWidget):
+    """Carries 3Dmol.js to a page once, however many viewers the page has."""
+
+    _esm = "export default {}"
+
+    source = traitlets.Bytes().tag(sync=True)
+    """3Dmol.js, compressed with gzip."""
+
+
+_shared: dict[str, _Library] = {}
+
+
+def _library() -> _Library:
+    """The one library model of this kernel, made when first asked for or after it was closed."""
+    if "library" not in _shared or _shared["library"].comm is None:
+        source = (STATIC / "3Dmol-min.js").read_bytes()
+        _shared["library"] = _Library(source=gzip.compress(source, mtime=0))
+    return _shared["library"]
+
+
+class Viewer(anywidget.AnyWidget):
+    """Molecules in 3D: one *active*, others superposed around it.
+
+    Drag to turn, right-drag or Ctrl-drag to move, scroll (after a click) to zoom, click atoms to pick
+    them, click the background or press Esc to unpick, arrow keys to step.
+
+    Parameters
+    ----------
+    molecules
+        Shown at once, as by `show`.
+    **traits
+        Initial values of the traits below.
+
+    Examples
+    --------
+    >>> view = Viewer(conformer.molecule)
+    >>> view.picked = [0, 1, 2]
+    >>> view.measurement
+    '109.5°'
+    """
+
+    _esm = STATIC / "viewer.js"
+
+    library = traitlets.Instance(Widget).tag(sync=True, **widget_serialization)
+    """The shared copy of 3Dmol.js."""
+
+    width = traitlets.Unicode("100%").tag(sync=True)
+    """CSS width."""
+
+    height = traitlets.Unicode("360px").tag(sync=True)
+    """CSS height."""
+
+    background = traitlets.Unicode("").tag(sync=True)
+    """CSS colour; empty follows the theme of the page."""
+
+    style = traitlets.Enum(("ball-stick", "stick", "sphere", "line"), "ball-stick").tag(sync=True)
+    """How atoms and bonds are drawn."""
+
+    labels = traitlets.Enum(("none", "element", "index"), "none").tag(sync=True)
+    """What is written beside the atoms of the active molecule."""
+
+    spin = traitlets.Bool(False).tag(sync=True)
+    """Whether the scene turns slowly by itself."""
+
+    legend = traitlets.Unicode("").tag(sync=True)
+    """A line of plain text in the corner, such as the scale of the arrows."""
+
+    picked = traitlets.List(traitlets.Int()).tag(sync=True)
+    """Atoms of the active molecule, in the order of picking."""
+
+    measurement = traitlets.Unicode("", read_only=True).tag(sync=True)
+    """Of 2, 3 or 4 picked atoms the distance, angle or torsion; empty otherwise."""
+
+    camera = traitlets.List(traitlets.Float(), maxlen=8).tag(sync=True)
+    """Offset from the centre (x, y, z, Å), zoom, rotation (quaternion x, y, z, w); empty fits the view."""
+
+    camera_group = traitlets.Unicode("").tag(sync=True)
+    """Views of one page with the same non-empty name share their camera."""
+
+    ready = traitlets.Int(0).tag(sync=True)
+    """The last `tick` that a browser has painted."""
+
+    tick = traitlets.Int(0).tag(sync=True)
+    """Counts the scenes shown; set last, so that a browser redraws once per scene."""
+
+    scene = traitlets.Dict().tag(sync=True)
+    """What `show` was given, arrays as little-endian bytes: see `_encode`."""
+
+    palette = traitlets.Dict(ELEMENT_COLORS | {"": OTHER_COLOR}).tag(sync=True)
+    """Colour of each element."""
+
+    def __init__(self, molecules: Molecule | Sequence[Molecule] | None = None, **traits: Any) -> None:
+        self._molecules: tuple[Molecule, ...] = ()
+        self._active = 0
+        self._steppers = CallbackDispatcher()
+        self._pictures: dict[int, bytes] = {}
+        self._picture_came = threading.Condition()
+        super().__init__(library=_library(), **traits)
+        self.on_msg(self._receive)
+        if molecules is not None:
+            self.show(molecules)
+
+    @property
+    def molecules(self) -> tuple[Molecule, ...]:
+        """What is shown."""
+        return self._molecules
+
+    @property
+    def active(self) -> Molecule | None:
+        """The molecule that picking, colours, labels and arrows belong to."""
+        return self._molecules[self._active] if self._molecules else None
+
+    def show(
+        self,
+        molecules: Molecule | Sequence[Molecule],
+        *,
+        active: int = 0,
+        opacity: Sequence[float] | None = None,
+        colors: Sequence[str] | None = None,
+        arrows: np.ndarray | None = None,
+        legend: str = "",
+        keep_camera: bool = True,
+    ) -> None:
+        """Replace what is shown.
+
+        Picked atoms stay picked where the new active molecule has the same atoms as the old one.
+
+        Parameters
+        ----------
+        molecules
+            One or several, drawn where their coordinates are.
+        active
+            Place of the active one.
+        opacity
+            Of each molecule, 0 to 1; ``None`` draws the active one solid and the others at 0.35.
+        colors
+            Of each atom of the active molecule, ``#rrggbb``; ``None`` colours by element.
+        arrows
+            Vectors from the atoms of the active molecule, shape (N, 3), Å: see `scale_arrows`.
+        legend
+            Plain text for the corner.
+        keep_camera
+            Whether zoom and rotation stay as they are; else the view is fitted to the molecules.
+
+        Raises
+        ------
+        ValueError
+            If there is no molecule, or a length, colour, opacity or arrow is not as said above.
+        """
+        shown = (molecules,) if isinstance(molecules, Molecule) else tuple(molecules)
+        scene = _encode(shown, active, opacity, colors, arrows)
+        before = self.active
+        with self.hold_sync():
+            self._molecules, self._active = shown, active
+            if before is None or not np.array_equal(before.numbers, shown[active].numbers):
+                self.picked = []
+            if not keep_camera:
+                self.camera = []
+            self.scene, self.legend = scene, legend
+            self._measure()
+            self.tick += 1
+
+    def on_step(self, callback: Callable[[int], None], remove: bool = False) -> None:
+        """Call ``callback(-1)`` on arrow up or left in the view, ``callback(1)`` on arrow down or right."""
+        self._steppers.register_callback(callback, remove=remove)
+
+    def to_png(self, timeout: float = 10.0) -> bytes:
+        """The picture as a browser draws it, as a PNG file.
+
+        Raises
+        ------
+        TimeoutError
+            If no displayed view answers within ``timeout`` seconds.
+        """
+        with self._picture_came:
+            self._pictures.pop(self.tick, None)
+            self.send({"kind": "picture", "tick": self.tick})
+            if not self._picture_came.wait_for(lambda: self.tick in self._pictures, timeout):
+                raise TimeoutError(
+                    f"no picture within {timeout} s: the viewer must be displayed in an open page whose kernel "
+                    "answers widgets while a cell runs (JupyterLab 4.4 or later with ipykernel 7)"
+                )
+            return self._pictures[self.tick]
+
+    def _receive(self, _: Widget, content: dict[str, Any], buffers: list[memoryview]) -> None:
+        if content.get("kind") == "step":
+            self._steppers(1 if content.get("by", 0) > 0 else -1)
+        elif content.get("kind") == "picture" and buffers:
+            with self._picture_came:
+                self._pictures = {int(content["tick"]): bytes(buffers[0])}
+                self._picture_came.notify_all()
+
+    @traitlets.validate("picked")
+    def _check_picked(self, proposal: traitlets.Bunch) -> list[int]:
+        picked, size = proposal["value"], len(self.active) if self.active else 0
+        for atom in picked:
+            if not 0 <= atom < size:
+                raise traitlets.TraitError(f"cannot pick atom {atom}: the active molecule has {size} atoms")
+        if len(set(picked)) < len(picked):
+            raise traitlets.TraitError(f"an atom is picked twice: {picked}")
+        return picked
+
+    @traitlets.validate("camera")
+    def _check_camera(self, proposal: traitlets.Bunch) -> list[float]:
+        camera = proposal["value"]
+        if len(camera) not in (0, 8) or not all(map(math.isfinite, camera)):
+            raise traitlets.TraitError(f"camera must be 8 finite numbers, or none to fit, not {camera}")
+        return camera
+
+    @traitlets.observe("picked")
+    def _measure(self, _: traitlets.Bunch | None = None) -> None:
+        text = measure(self.active, self.picked) if self.active else ""
+        self.set_trait("measurement", text)
+
+
+def measure(molecule: Molecule, atoms: Sequence[int]) -> str:
+    """Distance (Å) of two atoms, angle (°) of three, torsion (°) of four; ``""`` of other numbers or undefined."""
+    try:
+        match len(atoms):
+            case 2:
+                return f"{geometry.distance(molecule.positions, *atoms):.3f} Å"
+            case 3:
+                return f"{geometry.angle(molecule.positions, *atoms):.1f}°"
+            case 4:
+                return f"{geometry.torsion(molecule.positions, *atoms):.1f}°"
+    except ValueError:
+        pass  # atoms on a line have no torsion: nothing to write
+    return ""
+
+
+def scale_arrows(
+    forces: np.ndarray, longest: float = 1.5, largest: float | None = None
+) -> tuple[np.ndarray, str]:
+    """Forces as arrows of a handy length, and the scale in words.
+
+    Parameters
+    ----------
+    forces
+        Shape (N, 3), Eh/Å.
+    longest
+        No arrow is longer, Å.
+    largest
+        The force that the scale is chosen for, Eh/Å, to keep one scale through several conformers;
+        ``None`` takes the largest of ``forces``.
+
+    Returns
+    -------
+    arrows : ndarray
+        Shape (N, 3), Å.
+    legend : str
+        For example ``"forces: 1 Å = 0.05 Eh/Å"``; the number is 1, 2 or 5 times a power of ten.
+    """
+    if largest is None:
+        largest = float(np.linalg.norm(forces, axis=1).max())
+    if largest == 0:
+        return np.zeros_like(forces), "forces: none"
+    power = 10.0 ** math.floor(math.log10(largest / longest))
+    per_angstrom = next(step * power for step in (1, 2, 5, 10) if step * power * longest >= largest)
+    return forces / per_angstrom, f"forces: 1 Å = {per_angstrom:.6g} Eh/Å"
+
+
+def link_cameras(*views: Viewer) -> None:
+    """Turn one view and all turn, in the browser, without the kernel."""
+    if views:
+        for view in views:
+            view.camera_group, view.camera = views[0].model_id, views[0].camera
+
+
+def _encode(
+    molecules: tuple[Molecule, ...],
+    active: int,
+    opacity: Sequence[float] | None,
+    colors: Sequence[str] | None,
+    arrows: np.ndarray | None,
+) -> dict[str, Any]:
+    """The checked scene as the browser reads it.
+
+    ``active``: place of the active molecule; ``sizes``: atoms of each molecule; ``centre``: centroid of
+    the active one, Å; ``opacity``: of each molecule; ``colors``: of each active atom, or empty.
+    Bytes: ``numbers`` uint8; ``positions`` float32 (atoms, 3), Å; ``bonds`` uint16 (bonds, 3), first atom,
+    second atom, order, the atoms counted within their molecule; ``bond_counts`` of each molecule;
+    ``arrows`` float32 (active atoms, 3), Å, or empty.
+    """
+    if not molecules:
+        raise ValueError("there is no molecule to show")
+    if not 0 <= active < len(molecules):
+        raise ValueError(f"active must be 0 to {len(molecules) - 1}, not {active}")
+    size = len(molecules[active])
+    if opacity is None:
+        opacity = [1.0 if place == active else 0.35 for place in range(len(molecules))]
+    opacity = [float(value) for value in opacity]
+    if len(opacity) != len(molecules) or not all(0 <= value <= 1 for value in opacity):
+        raise ValueError(f"opacity must be {len(molecules)} numbers from 0 to 1, not {opacity}")
+    colors = [] if colors is None else list(colors)
+    wrong = [color for color in colors if not re.fullmatch("#[0-9a-fA-F]{6}", color)]
+    if wrong or len(colors) not in (0, size):
+        raise ValueError(f"colors must be {size} strings #rrggbb, not {wrong[0] if wrong else len(colors)!r}")
+    vectors = np.zeros((0, 3)) if arrows is None else np.asarray(arrows, dtype=float)
+    if (arrows is not None and vectors.shape != (size, 3)) or not np.isfinite(vectors).all():
+        raise ValueError(f"arrows must be finite, of shape {(size, 3)}; shape {vectors.shape} was given")
+    bonded = [find_bonds(molecule) for molecule in molecules]
+    return {
+        "active": active,
+        "sizes": [len(molecule) for molecule in molecules],
+        "numbers": np.concatenate([m.numbers for m in molecules]).astype("<u1").tobytes(),
+        "positions": np.concatenate([m.positions for m in molecules]).astype("<f4").tobytes(),
+        "bonds": np.concatenate(bonded).astype("<u2").tobytes(),
+        "bond_counts": [len(pairs) for pairs in bonded],
+        "opacity": opacity,
+        "colors": colors,
+        "arrows": vectors.astype("<f4").tobytes(),
+        "centre": molecules[active].positions.mean(axis=0).tolist(),
+    }
