@@ -16,6 +16,9 @@ COVALENT_RADII = np.array([
 ])  # fmt: skip
 """Single-bond radii in Å by atomic number up to xenon: Cordero et al., Dalton Trans. 2008, 2832."""
 
+AROMATIC = 4
+"""The order that stands for an aromatic bond, as in MDL files."""
+
 TOLERANCE = 0.30
 """Atoms are bonded when nearer than the sum of their radii plus this, Å.
 
@@ -27,13 +30,13 @@ does not become one.
 def find_bonds(molecule: Molecule) -> np.ndarray:
     """Bonds and their orders.
 
-    Pairs come from the distances. Orders come from the SMILES, aromatic rings in one Kekulé form,
-    where its atoms can be matched to the geometry; they are 1 elsewhere.
+    Pairs come from the distances. Orders come from the SMILES where its atoms can be matched to the
+    geometry; they are 1 elsewhere.
 
     Returns
     -------
     ndarray
-        Shape (n_bonds, 3), int64: first atom < second atom, order 1, 2 or 3.
+        Shape (n_bonds, 3), int64: first atom < second atom, order 1, 2, 3 or 4 for aromatic.
     """
     pairs = bonded_pairs(molecule)
     orders = np.ones(len(pairs), dtype=np.int64)
@@ -58,16 +61,13 @@ def _orders(
 
     Kept, as the conformers of a molecule share their answer.
     """
-    from rdkit import Chem, RDLogger
+    from rdkit import Chem, rdBase
 
-    with_log = RDLogger.logger()
-    with_log.setLevel(RDLogger.CRITICAL)
-    known = Chem.MolFromSmiles(smiles)
-    with_log.setLevel(RDLogger.WARNING)
+    with rdBase.BlockLogs():
+        known = Chem.MolFromSmiles(smiles)
     if known is None:
         return None
     known = Chem.AddHs(known)
-    Chem.Kekulize(known, clearAromaticFlags=True)
     if (known.GetNumAtoms(), known.GetNumBonds()) != (len(numbers), len(pairs)):
         return None
     plain = Chem.RWMol()
@@ -83,8 +83,8 @@ def _orders(
     match = plain.GetSubstructMatch(pattern)
     if not match:
         return None
-    order = {
-        frozenset((match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()])): int(bond.GetBondTypeAsDouble())
-        for bond in known.GetBonds()
-    }
+    order = {}
+    for bond in known.GetBonds():
+        ends = frozenset((match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()]))
+        order[ends] = AROMATIC if bond.GetIsAromatic() else int(bond.GetBondTypeAsDouble())
     return tuple(order[frozenset(pair)] for pair in pairs)

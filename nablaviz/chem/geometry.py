@@ -93,6 +93,23 @@ def superpose(molecules: Sequence[Molecule], reference: Molecule) -> list[Molecu
     return moved
 
 
+def principal_axes(positions: np.ndarray) -> np.ndarray:
+    """Rotation that turns the directions of largest, middle and least spread to x, y and z.
+
+    Parameters
+    ----------
+    positions
+        Shape (N, 3).
+
+    Returns
+    -------
+    ndarray
+        Shape (3, 3), a proper rotation; its rows are the axes.
+    """
+    axes = np.linalg.svd(positions - positions.mean(axis=0))[2]
+    return axes * np.array([[1.0], [1.0], [np.linalg.det(axes)]])
+
+
 def _rank(positions: np.ndarray) -> int:
     """Number of dimensions (0 to 3) that the points spread over, to 0.1 Å."""
     if len(positions) < 2:

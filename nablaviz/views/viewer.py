@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,19 +15,12 @@ import traitlets
 from ipywidgets import CallbackDispatcher, Widget, widget_serialization
 
 from nablaviz.chem import geometry
-from nablaviz.chem.bonds import find_bonds
 from nablaviz.molecule import Molecule
+from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arrows
+
+__all__ = ["Viewer", "link_cameras", "measure", "scale_arrows"]
 
 STATIC = Path(__file__).parent / "static"
-
-ELEMENT_COLORS = {
-    "H": "#dfe3e8", "C": "#808890", "N": "#4468e0", "O": "#e2382d", "F": "#9ad03a",
-    "S": "#e8c21f", "Cl": "#28b463", "Br": "#a8492e",
-}  # fmt: skip
-"""Colours that stand out from a white and from a nearly black background."""
-
-OTHER_COLOR = "#d264c8"
-"""Of every element not in `ELEMENT_COLORS`."""
 
 
 class _Library(anywidget.AnyWidget):
@@ -105,7 +97,8 @@ class Viewer(anywidget.AnyWidget):
     """Of 2, 3 or 4 picked atoms the distance, angle or torsion; empty otherwise."""
 
     camera = traitlets.List(traitlets.Float(), maxlen=8).tag(sync=True)
-    """Offset from the centre (x, y, z, Å), zoom, rotation (quaternion x, y, z, w); empty fits the view."""
+    """Offset from the centre of the active molecule (x, y, z, Å), distance (Å), rotation (quaternion x, y,
+    z, w); empty fits the view."""
 
     camera_group = traitlets.Unicode("").tag(sync=True)
     """Views of one page with the same non-empty name share their camera."""
@@ -117,7 +110,7 @@ class Viewer(anywidget.AnyWidget):
     """Counts the scenes shown; set last, so that a browser redraws once per scene."""
 
     scene = traitlets.Dict().tag(sync=True)
-    """What `show` was given, arrays as little-endian bytes: see `_encode`."""
+    """What `show` was given, arrays as little-endian bytes: see `nablaviz.views.scene.encode`."""
 
     palette = traitlets.Dict(ELEMENT_COLORS | {"": OTHER_COLOR}).tag(sync=True)
     """Colour of each element."""
@@ -181,7 +174,7 @@ class Viewer(anywidget.AnyWidget):
             If there is no molecule, or a length, colour, opacity or arrow is not as said above.
         """
         shown = (molecules,) if isinstance(molecules, Molecule) else tuple(molecules)
-        scene = _encode(shown, active, opacity, colors, arrows)
+        scene = encode(shown, active, opacity, colors, arrows)
         before = self.active
         with self.hold_sync():
             self._molecules, self._active = shown, active
@@ -210,8 +203,8 @@ class Viewer(anywidget.AnyWidget):
             self.send({"kind": "picture", "tick": self.tick})
             if not self._picture_came.wait_for(lambda: self.tick in self._pictures, timeout):
                 raise TimeoutError(
-                    f"no picture within {timeout} s: the viewer must be displayed in an open page whose kernel "
-                    "answers widgets while a cell runs (JupyterLab 4.4 or later with ipykernel 7)"
+                    f"no picture within {timeout} s: the viewer must be displayed in an open page whose "
+                    "kernel answers widgets while a cell runs (JupyterLab 4.4 with ipykernel 7, or later)"
                 )
             return self._pictures[self.tick]
 
@@ -247,7 +240,7 @@ class Viewer(anywidget.AnyWidget):
 
 
 def measure(molecule: Molecule, atoms: Sequence[int]) -> str:
-    """Distance (Å) of two atoms, angle (°) of three, torsion (°) of four; ``""`` of other numbers or undefined."""
+    """Distance (Å) of two atoms, angle (°) of three, torsion (°) of four; empty otherwise or if undefined."""
     try:
         match len(atoms):
             case 2:
@@ -261,86 +254,8 @@ def measure(molecule: Molecule, atoms: Sequence[int]) -> str:
     return ""
 
 
-def scale_arrows(
-    forces: np.ndarray, longest: float = 1.5, largest: float | None = None
-) -> tuple[np.ndarray, str]:
-    """Forces as arrows of a handy length, and the scale in words.
-
-    Parameters
-    ----------
-    forces
-        Shape (N, 3), Eh/Å.
-    longest
-        No arrow is longer, Å.
-    largest
-        The force that the scale is chosen for, Eh/Å, to keep one scale through several conformers;
-        ``None`` takes the largest of ``forces``.
-
-    Returns
-    -------
-    arrows : ndarray
-        Shape (N, 3), Å.
-    legend : str
-        For example ``"forces: 1 Å = 0.05 Eh/Å"``; the number is 1, 2 or 5 times a power of ten.
-    """
-    if largest is None:
-        largest = float(np.linalg.norm(forces, axis=1).max())
-    if largest == 0:
-        return np.zeros_like(forces), "forces: none"
-    power = 10.0 ** math.floor(math.log10(largest / longest))
-    per_angstrom = next(step * power for step in (1, 2, 5, 10) if step * power * longest >= largest)
-    return forces / per_angstrom, f"forces: 1 Å = {per_angstrom:.6g} Eh/Å"
-
-
 def link_cameras(*views: Viewer) -> None:
     """Turn one view and all turn, in the browser, without the kernel."""
     if views:
         for view in views:
             view.camera_group, view.camera = views[0].model_id, views[0].camera
-
-
-def _encode(
-    molecules: tuple[Molecule, ...],
-    active: int,
-    opacity: Sequence[float] | None,
-    colors: Sequence[str] | None,
-    arrows: np.ndarray | None,
-) -> dict[str, Any]:
-    """The checked scene as the browser reads it.
-
-    ``active``: place of the active molecule; ``sizes``: atoms of each molecule; ``centre``: centroid of
-    the active one, Å; ``opacity``: of each molecule; ``colors``: of each active atom, or empty.
-    Bytes: ``numbers`` uint8; ``positions`` float32 (atoms, 3), Å; ``bonds`` uint16 (bonds, 3), first atom,
-    second atom, order, the atoms counted within their molecule; ``bond_counts`` of each molecule;
-    ``arrows`` float32 (active atoms, 3), Å, or empty.
-    """
-    if not molecules:
-        raise ValueError("there is no molecule to show")
-    if not 0 <= active < len(molecules):
-        raise ValueError(f"active must be 0 to {len(molecules) - 1}, not {active}")
-    size = len(molecules[active])
-    if opacity is None:
-        opacity = [1.0 if place == active else 0.35 for place in range(len(molecules))]
-    opacity = [float(value) for value in opacity]
-    if len(opacity) != len(molecules) or not all(0 <= value <= 1 for value in opacity):
-        raise ValueError(f"opacity must be {len(molecules)} numbers from 0 to 1, not {opacity}")
-    colors = [] if colors is None else list(colors)
-    wrong = [color for color in colors if not re.fullmatch("#[0-9a-fA-F]{6}", color)]
-    if wrong or len(colors) not in (0, size):
-        raise ValueError(f"colors must be {size} strings #rrggbb, not {wrong[0] if wrong else len(colors)!r}")
-    vectors = np.zeros((0, 3)) if arrows is None else np.asarray(arrows, dtype=float)
-    if (arrows is not None and vectors.shape != (size, 3)) or not np.isfinite(vectors).all():
-        raise ValueError(f"arrows must be finite, of shape {(size, 3)}; shape {vectors.shape} was given")
-    bonded = [find_bonds(molecule) for molecule in molecules]
-    return {
-        "active": active,
-        "sizes": [len(molecule) for molecule in molecules],
-        "numbers": np.concatenate([m.numbers for m in molecules]).astype("<u1").tobytes(),
-        "positions": np.concatenate([m.positions for m in molecules]).astype("<f4").tobytes(),
-        "bonds": np.concatenate(bonded).astype("<u2").tobytes(),
-        "bond_counts": [len(pairs) for pairs in bonded],
-        "opacity": opacity,
-        "colors": colors,
-        "arrows": vectors.astype("<f4").tobytes(),
-        "centre": molecules[active].positions.mean(axis=0).tolist(),
-    }
