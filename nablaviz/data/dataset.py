@@ -43,6 +43,10 @@ molecule. What a source does not hold is NaN or NA.
 """
 
 
+Key = tuple[int | None, int | None]
+"""(moses_id, conformation_id): what records of different files join on."""
+
+
 class DataError(ValueError):
     """A file does not hold what it should; the message names the file, the row and the fault."""
 

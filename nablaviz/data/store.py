@@ -203,9 +203,13 @@ class Store(Dataset):
             except (pa.ArrowException, OSError) as fault:
                 raise DataError(f"{shard}: not a readable Parquet file: {fault}") from fault
             have = self._metadata[-1].schema.to_arrow_schema()
-            wrong = [f.name for f in schema() if f.name not in have.names or have.field(f.name).type != f.type]
+            wrong = [
+                f.name for f in schema() if f.name not in have.names or have.field(f.name).type != f.type
+            ]
             if wrong:
-                raise DataError(f"{shard}: not a shard of a native store: columns {', '.join(wrong)} missing or of another type")
+                raise DataError(
+                    f"{shard}: not a shard of a native store: columns missing or of another type: {', '.join(wrong)}"
+                )
         groups = [m.row_group(g).num_rows for m in self._metadata for g in range(m.num_row_groups)]
         self._first_rows = np.concatenate([[0], np.cumsum(groups, dtype=np.int64)])
         self._groups = [(s, g) for s, m in enumerate(self._metadata) for g in range(m.num_row_groups)]

@@ -12,11 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nablaviz.data.dataset import DataError
+from nablaviz.data.dataset import DataError, Key
 from nablaviz.data.store import ROW_GROUP_BYTES, Store, schema, to_row
 from nablaviz.molecule import Conformer
-
-Key = tuple[int | None, int | None]
 
 
 class StoreWriter:
@@ -130,5 +128,7 @@ class StoreWriter:
     def __enter__(self) -> StoreWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

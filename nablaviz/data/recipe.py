@@ -1,0 +1,113 @@
+"""A recipe: which conformers of which molecules a dataset is made of.
+
+A recipe is a TOML file; `bundled/sample.toml` is the one of the bundled sample. The same recipe
+gives the same geometries, whatever order they are labelled in.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nablaviz.chem.conformers import displace, embed, parse
+from nablaviz.chem.scaffold import murcko
+from nablaviz.data.dataset import DataError, Key
+from nablaviz.molecule import Conformer
+
+TRIES_PER_CONFORMER = 4
+"""Embeddings tried for each distinct conformer wanted; most molecules have fewer than wanted."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One molecule of a recipe: its id, and the split of each of its conformers."""
+
+    moses_id: int
+    smiles: str
+    splits: tuple[str, ...]
+    train_size: int | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Molecules, numbers of conformers and seeds.
+
+    Attributes
+    ----------
+    temperature
+        Of the thermal displacement around each relaxed conformer, K; 0 for none.
+    """
+
+    entries: tuple[Entry, ...]
+    seed: int = 0
+    temperature: float = 0.0
+
+    def __len__(self) -> int:
+        return sum(len(entry.splits) for entry in self.entries)
+
+    def conformers(self, skip: AbstractSet[Key] = frozenset()) -> Iterator[Conformer]:
+        """Every conformer without labels but those whose ids are in ``skip``.
+
+        The first conformer of each molecule comes first, then the second of each, and so on, so
+        that an unfinished dataset already has every molecule.
+        """
+        longest = max(len(entry.splits) for entry in self.entries)
+        for k in range(longest):
+            for entry in self.entries:
+                if k < len(entry.splits) and (entry.moses_id, k) not in skip:
+                    yield self._conformer(entry, k)
+
+    def _conformer(self, entry: Entry, k: int) -> Conformer:
+        seed = self.seed + entry.moses_id
+        relaxed = embed(entry.smiles, TRIES_PER_CONFORMER * len(entry.splits), seed)
+        molecule = relaxed[k % len(relaxed)]
+        if self.temperature > 0:
+            molecule = displace(molecule, self.temperature, seed=1000 * seed + k)
+        return Conformer(
+            molecule,
+            moses_id=entry.moses_id,
+            conformation_id=k,
+            scaffold=murcko(entry.smiles),
+            split=entry.splits[k] or None,
+            train_size=entry.train_size,
+        )
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises
+    ------
+    DataError
+        If the file is not TOML, a key is missing or unknown, or a SMILES is not supported; the
+        message names the file and the molecule.
+    """
+    path = Path(path)
+    try:
+        text = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise DataError(f"{path}: not a TOML file: {fault}") from fault
+    _check_keys(path, "recipe", text, required={"molecules"}, optional={"first_id", "seed", "temperature"})
+    entries: list[Entry] = []
+    for group in text["molecules"]:
+        _check_keys(path, "molecules", group, required={"splits", "smiles"}, optional={"train_size"})
+        splits = tuple(name for name, count in group["splits"].items() for _ in range(count))
+        for smiles in group["smiles"]:
+            try:
+                parse(smiles)
+            except ValueError as fault:
+                raise DataError(f"{path}, molecule {len(entries)}: {fault}") from fault
+            moses_id = text.get("first_id", 0) + len(entries)
+            entries.append(Entry(moses_id, smiles, splits, group.get("train_size")))
+    return Recipe(tuple(entries), text.get("seed", 0), text.get("temperature", 0.0))
+
+
+def _check_keys(path: Path, what: str, table: dict[str, Any], required: set[str], optional: set[str]) -> None:
+    missing, unknown = required - set(table), set(table) - required - optional
+    if missing or unknown:
+        word = f"no {sorted(missing)[0]!r}" if missing else f"unknown key {sorted(unknown)[0]!r}"
+        raise DataError(f"{path}: {word} in {what}; allowed: {', '.join(sorted(required | optional))}")
