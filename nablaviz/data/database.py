@@ -42,6 +42,7 @@ class Database:
 
     def __init__(self, dataset: Dataset, timeout: float) -> None:
         import duckdb
+        import pyarrow as pa
 
         self.timeout = timeout
         self._db = duckdb.connect(config=CONFIG)
@@ -49,7 +50,8 @@ class Database:
             self._db.execute("SET allowed_paths = ?", [[str(path.resolve()) for path in dataset.shards]])
             source = _shards_sql(dataset)
         else:
-            self._db.register("frame", dataset.table.assign(row=np.arange(len(dataset))))
+            frame = dataset.table.assign(row=np.arange(len(dataset)))
+            self._db.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
             self._db.execute("CREATE TABLE loaded AS SELECT * FROM frame")
             self._db.unregister("frame")
             source = "SELECT * FROM loaded"
