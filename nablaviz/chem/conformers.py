@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def embed(smiles: str, count: int = 1, seed: int = 0, *, rmsd: float = 0.3) -> l
     if count < 1:
         raise ValueError(f"count must be at least 1, not {count}")
     mol = parse(smiles)
-    options = rdDistGeom.ETKDGv3()
+    options: Any = rdDistGeom.ETKDGv3()
     options.randomSeed = seed
     if not list(rdDistGeom.EmbedMultipleConfs(mol, count, options)):
         options.useRandomCoords = True
@@ -112,7 +112,7 @@ def _prune(mol: Chem.Mol, order: np.ndarray, rmsd: float) -> list[int]:
     return kept
 
 
-def _force_field(mol: Chem.Mol, conformer: int):  # type: ignore[no-untyped-def]
+def _force_field(mol: Chem.Mol, conformer: int) -> Any:
     """MMFF94s, or UFF where MMFF has no parameters."""
     from rdkit.Chem import rdForceFieldHelpers as ff
 

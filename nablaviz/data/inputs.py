@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from nablaviz.chem.conformers import parse
 from nablaviz.data.dataset import DataError, Dataset, Key
 from nablaviz.data.recipe import Entry, Recipe, read_recipe
@@ -118,6 +120,6 @@ def _read_sdf(path: Path) -> Iterator[Molecule]:
         for frame, mol in enumerate(Chem.SDMolSupplier(str(path), removeHs=False), start=1):
             if mol is None or mol.GetNumConformers() == 0:
                 raise DataError(f"{path}, frame {frame}: not a molecule with coordinates that RDKit can read")
-            numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+            numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
             smiles = Chem.MolToSmiles(Chem.RemoveHs(mol))
             yield Molecule(numbers, mol.GetConformer().GetPositions(), smiles)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nablaviz.chem import basis
 from nablaviz.data.dataset import COLUMNS, DataError, Dataset
-from nablaviz.molecule import Conformer, Molecule
+from nablaviz.data.validate import finite, located
+from nablaviz.molecule import Conformer, Molecule, check_elements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,27 +99,28 @@ def from_row(row: dict[str, Any], where: str) -> Conformer:
     Raises
     ------
     DataError
-        If an array does not have the length that the number of atoms asks for.
+        If an array does not have the length that the atoms ask for or is not finite, or an element
+        is not one of nablaDFT's.
     """
-    try:
+    with located(where):
+        if row["numbers"] is None or row["positions"] is None:
+            raise ValueError("no atoms or no coordinates")
         numbers = np.asarray(row["numbers"], dtype=np.int64)
-        positions = np.asarray(row["positions"], dtype=np.float64)
-        if len(positions) != 3 * len(numbers):
-            raise ValueError(f"{len(positions)} coordinates for {len(numbers)} atoms")
-        molecule = Molecule(numbers, positions.reshape(-1, 3), row["smiles"])
-        forces = None if row["forces"] is None else np.asarray(row["forces"], dtype=np.float64)
-        if forces is not None and len(forces) != 3 * len(numbers):
-            raise ValueError(f"{len(forces)} force components for {len(numbers)} atoms")
-        matrix = None if row["hamiltonian"] is None else unpack_triangle(row["hamiltonian"])
-    except (ValueError, TypeError) as fault:
-        raise DataError(f"{where}: {fault}") from fault
+        check_elements(numbers)
+        positions, forces = (_array(row, name, (len(numbers), 3)) for name in ("positions", "forces"))
+        molecule = Molecule(numbers, positions, row["smiles"])
+        matrix = None if row["hamiltonian"] is None else finite(unpack_triangle(row["hamiltonian"]), "H")
+        if matrix is not None and len(matrix) != basis.size(numbers):
+            raise ValueError(
+                f"H has {len(matrix)} rows; {molecule.formula} has {basis.size(numbers)} orbitals"
+            )
     light = {name: row[name] for name in _SHARED_FIELDS}
     return Conformer(
         molecule,
-        forces=None if forces is None else forces.reshape(-1, 3),
+        forces=forces,
         hamiltonian=matrix,
-        orbital_energies=_array(row["orbital_energies"]),
-        dipole=_array(row["dipole_vector"]),
+        orbital_energies=_array(row, "orbital_energies"),
+        dipole=_array(row, "dipole_vector", (3,)),
         source=where,
         **light,
     )
@@ -137,8 +140,13 @@ _SHARED_FIELDS = (
 )
 
 
-def _array(values: list[float] | None) -> np.ndarray | None:
-    return None if values is None else np.asarray(values, dtype=np.float64)
+def _array(row: dict[str, Any], name: str, shape: tuple[int, ...] = (-1,)) -> Any:
+    if row[name] is None:
+        return None
+    values = finite(np.asarray(row[name], dtype=np.float64), name)
+    if -1 not in shape and len(values) != np.prod(shape):
+        raise ValueError(f"{name} has {len(values)} values where {np.prod(shape)} are due")
+    return values.reshape(shape)
 
 
 def pack_triangle(matrix: np.ndarray, where: str = "matrix") -> bytes:
@@ -208,7 +216,7 @@ class Store(Dataset):
             ]
             if wrong:
                 raise DataError(
-                    f"{shard}: not a shard of a native store: columns missing or of another type: {', '.join(wrong)}"
+                    f"{shard}: not a native store: columns missing or of another type: {', '.join(wrong)}"
                 )
         groups = [m.row_group(g).num_rows for m in self._metadata for g in range(m.num_row_groups)]
         self._first_rows = np.concatenate([[0], np.cumsum(groups, dtype=np.int64)])
