@@ -36,7 +36,7 @@ js:  ## rebuild the viewer's JavaScript (needs Node.js)
 
 pins: $(VENV)/dev  ## rewrite constraints.txt from .venv
 	@{ grep '^#' constraints.txt; \
-	   $(BIN)/python -m pip freeze --exclude-editable | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
+	   $(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:  ## remove the venv and all caches

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import nablaviz
 
@@ -25,10 +26,21 @@ def run(args: argparse.Namespace) -> int:
     notebook = find_notebook(args.notebook)
     if importlib.util.find_spec("jupyterlab") is None:
         raise ImportError("JupyterLab is not installed: pip install 'nablaviz[lab]'")
-    command = [sys.executable, "-m", "jupyterlab", str(notebook), *args.jupyter]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # a container: there is no other user to be
+    command = [sys.executable, "-m", "jupyterlab", *opening(notebook), *args.jupyter]
+    if os.geteuid() == 0:  # a container: there is no other user to be
         command.append("--allow-root")
     os.execv(sys.executable, command)
+
+
+def opening(notebook: Path) -> list[str]:
+    """Options with which JupyterLab opens a notebook and also prints an address that does.
+
+    Its file browser shows the current folder, or the notebook's where that is elsewhere.
+    """
+    notebook = notebook.resolve()
+    root = Path.cwd() if notebook.is_relative_to(Path.cwd()) else notebook.parent
+    address = quote(f"/lab/tree/{notebook.relative_to(root).as_posix()}")
+    return [f"--ServerApp.root_dir={root}", f"--LabApp.default_url={address}"]
 
 
 def find_notebook(path: Path | None) -> Path:
