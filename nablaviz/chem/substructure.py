@@ -10,13 +10,19 @@ MAX_SMILES = 2000
 
 
 def read_smiles(smiles: str | None) -> Any:
-    """RDKit molecule of a SMILES, ``None`` where it cannot be read."""
+    """RDKit molecule of a SMILES, ``None`` where it cannot be read.
+
+    What follows a blank is not read: a name, or an extension that could carry any text.
+    """
     from rdkit import Chem, rdBase
 
-    if not smiles or len(smiles) > MAX_SMILES:
+    words = (smiles or "").split(maxsplit=1)
+    if not words or len(words[0]) > MAX_SMILES:
         return None
+    parameters: Any = Chem.SmilesParserParams()
+    parameters.allowCXSMILES = parameters.parseName = False
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
+        molecule = Chem.MolFromSmiles(words[0], parameters)
     return molecule if molecule is not None and molecule.GetNumAtoms() else None
 
 
