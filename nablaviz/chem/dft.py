@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nablaviz.chem import atoms, basis, dispersion
+from nablaviz.chem import atoms, basis, dispersion, xc
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.units import AU2DEBYE, BOHR2ANGSTROM
 
@@ -147,7 +147,13 @@ def _mean_field(mol: gto.Mole, settings: Settings) -> dft.rks.RKS:
     mean_field.conv_tol = settings.conv_tol
     mean_field.max_cycle = settings.max_cycle
     mean_field.chkfile = None  # otherwise every run writes a temporary file
-    return mean_field.to_gpu() if _use_gpu(settings.device) else mean_field
+    if _use_gpu(settings.device):
+        return mean_field.to_gpu()
+    mean_field.grids.build(sort_grids=False)
+    integrator = xc.XCIntegrator(mol, mean_field.grids.coords, mean_field.grids.weights, settings.xc)
+    mean_field._numint.nr_rks = lambda mol, grids, xc, density, **_: integrator.energy_and_matrix(density)
+    mean_field.integrator = integrator
+    return mean_field
 
 
 def _use_gpu(device: str) -> bool:
@@ -209,7 +215,23 @@ def _gradient(mean_field: Any) -> np.ndarray:
     """Gradient of the electronic and nuclear energy, shape (N, 3), Eh/bohr."""
     gradient = mean_field.nuc_grad_method()
     gradient.verbose = 0
-    return _host(gradient.kernel())
+    integrator = getattr(mean_field, "integrator", None)
+    if integrator is None:
+        return _host(gradient.kernel())
+    gradient.get_veff = lambda mol, density: _two_electron_derivative(gradient, density)
+    return gradient.kernel() + integrator.gradient(np.asarray(mean_field.make_rdm1()))
+
+
+def _two_electron_derivative(gradient: Any, density: np.ndarray) -> np.ndarray:
+    """Coulomb and exact exchange part of PySCF's derivative of the effective potential."""
+    from pyscf import lib
+
+    omega, long_range, short_range = gradient.base._numint.rsh_and_hybrid_coeff(gradient.base.xc)
+    coulomb, exchange = gradient.get_jk(dm=density)
+    screened = gradient.get_k(dm=density, omega=omega)
+    potential = coulomb - 0.5 * (short_range * exchange + (long_range - short_range) * screened)
+    response = coulomb.aux - 0.5 * (short_range * exchange.aux + (long_range - short_range) * screened.aux)
+    return lib.tag_array(np.asarray(potential), aux=response.sum((0, 1)), exc1_grid=None)
 
 
 def _orbital_energies(mol: gto.Mole, hamiltonian: np.ndarray) -> np.ndarray:

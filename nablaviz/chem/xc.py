@@ -1,0 +1,173 @@
+"""The exchange–correlation energy, matrix and gradient of a closed shell on an integration grid.
+
+The same integrals as PySCF's ``numint``, arranged for speed: the grid is cut into compact blocks,
+each block keeps only the basis functions that reach it, their values are computed once and kept, and
+what remains is dense matrix products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pyscf import gto
+
+BLOCK = 400
+"""Largest number of points in a block."""
+
+NEGLIGIBLE = 1e-7
+"""A basis function whose magnitude stays below this in a block is left out of it."""
+
+CACHE = 4e9
+"""Bytes of basis function values kept; beyond it they are computed again each time."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    points: slice
+    mol: gto.Mole
+    "The molecule with the shells that reach the block alone."
+    orbitals: np.ndarray
+    "Which basis functions these are, shape (m,)."
+    coords: np.ndarray
+
+    def values(self, derivatives: int) -> np.ndarray:
+        """Basis functions and their derivatives, shape (1, 4 or 10, m, points)."""
+        ao = self.mol.eval_gto(f"GTOval_sph_deriv{derivatives}", self.coords)
+        return ao.transpose(0, 2, 1)
+
+
+class XCIntegrator:
+    """Integrates a GGA on a grid.
+
+    Parameters
+    ----------
+    mol
+        PySCF's molecule with n basis functions.
+    coords, weights
+        The grid: shapes (points, 3), bohr, and (points,).
+    xc
+        Name of the functional (libxc).
+    """
+
+    def __init__(self, mol: gto.Mole, coords: np.ndarray, weights: np.ndarray, xc: str) -> None:
+        self.mol, self.xc = mol, xc
+        order, slices = _compact_blocks(coords, BLOCK)
+        self.coords, self.weights = coords[order], weights[order]
+        reach = _shell_reach(mol, NEGLIGIBLE)
+        self.blocks = [_block(mol, self.coords, points, reach) for points in slices]
+        self._cache: dict[int, np.ndarray] = {}
+        self._room = CACHE
+
+    def energy_and_matrix(self, density: np.ndarray) -> tuple[float, float, np.ndarray]:
+        """Number of electrons, energy (Eh) and matrix (n, n) (Eh) of a density matrix (n, n)."""
+        rho = np.zeros((4, len(self.weights)))
+        for i, block in enumerate(self.blocks):
+            ao = self._values(i)
+            half = density[np.ix_(block.orbitals, block.orbitals)] @ ao[0]  # (m, points)
+            rho[:, block.points] = np.einsum("cmp,mp->cp", ao, half)
+        rho[1:] *= 2
+        electrons, energy, potential = self._potential(rho)
+        potential[0] *= 0.5
+        matrix = np.zeros_like(density)
+        for i, block in enumerate(self.blocks):
+            ao = self._values(i)
+            weighted = np.einsum("cmp,cp->mp", ao, potential[:, block.points])
+            matrix[np.ix_(block.orbitals, block.orbitals)] += ao[0] @ weighted.T
+        return electrons, energy, matrix + matrix.T
+
+    def gradient(self, density: np.ndarray) -> np.ndarray:
+        """Derivative of the energy by the nuclei, grid held fixed, shape (N, 3), Eh/bohr."""
+        rho = np.zeros((4, len(self.weights)))
+        for i, block in enumerate(self.blocks):
+            ao = self._values(i)
+            half = density[np.ix_(block.orbitals, block.orbitals)] @ ao[0]
+            rho[:, block.points] = np.einsum("cmp,mp->cp", ao, half)
+        rho[1:] *= 2
+        potential = self._potential(rho)[2]
+        per_orbital = np.zeros((len(density), 3))
+        for block in self.blocks:
+            ao = block.values(2)
+            v = potential[:, block.points]
+            local = density[np.ix_(block.orbitals, block.orbitals)]
+            half = local @ ao[0]
+            weighted = local @ np.einsum("cmp,cp->mp", ao[:4], v)
+            hessian = ao[[[4, 5, 6], [5, 7, 8], [6, 8, 9]]]
+            bent = np.einsum("xymp,yp->xmp", hessian, v[1:])
+            per_orbital[block.orbitals] += np.einsum("xmp,mp->mx", ao[1:4], weighted)
+            per_orbital[block.orbitals] += np.einsum("xmp,mp->mx", bent, half)
+        starts = self.mol.aoslice_by_atom()[:, 2]
+        return -2 * np.add.reduceat(per_orbital, starts, axis=0)
+
+    def _potential(self, rho: np.ndarray) -> tuple[float, float, np.ndarray]:
+        """Electrons, energy, and w ∂f/∂(ρ, ∇ρ), shape (4, points)."""
+        exc, vxc = self._numint.eval_xc_eff(self.xc, rho, deriv=1, xctype="GGA")[:2]
+        density = rho[0] * self.weights
+        return float(density.sum()), float(density @ exc), vxc * self.weights
+
+    @cached_property
+    def _numint(self):
+        from pyscf.dft import numint
+
+        return numint.NumInt()
+
+    def _values(self, i: int) -> np.ndarray:
+        """Basis functions and gradients of a block, kept while there is room."""
+        ao = self._cache.get(i)
+        if ao is None:
+            ao = self.blocks[i].values(1)
+            if ao.nbytes <= self._room:
+                self._cache[i] = ao
+                self._room -= ao.nbytes
+        return ao
+
+
+def _compact_blocks(coords: np.ndarray, size: int) -> tuple[np.ndarray, list[slice]]:
+    """Order points so that slices of at most ``size`` lie close together (median bisection)."""
+    order, slices = [], []
+    stack = [np.arange(len(coords))]
+    start = 0
+    while stack:
+        points = stack.pop()
+        if len(points) <= size:
+            order.append(points)
+            slices.append(slice(start, start + len(points)))
+            start += len(points)
+            continue
+        here = coords[points]
+        along = here[:, np.argmax(np.ptp(here, axis=0))]
+        halves = np.argpartition(along, len(points) // 2)
+        stack += [points[halves[len(points) // 2 :]], points[halves[: len(points) // 2]]]
+    return np.concatenate(order), slices
+
+
+def _shell_reach(mol: gto.Mole, negligible: float) -> np.ndarray:
+    """Radius beyond which a shell's functions and gradients stay below a value, shape (shells,), bohr."""
+    radii = np.linspace(0.5, 20, 391)
+    reach = np.empty(mol.nbas)
+    for shell in range(mol.nbas):
+        exponents, angular = mol.bas_exp(shell), mol.bas_angular(shell)
+        coefficients = abs(mol.bas_ctr_coeff(shell)).max(axis=1)
+        radial = radii**angular * (np.exp(-np.outer(radii**2, exponents)) @ coefficients)
+        # 2αr bounds the gradient of each primitive in the tail.
+        large = radial * (1 + 2 * exponents.min() * radii) > negligible
+        reach[shell] = radii[min(np.flatnonzero(large).max(initial=-1) + 1, len(radii) - 1)]
+    return reach
+
+
+def _block(mol: gto.Mole, coords: np.ndarray, points: slice, reach: np.ndarray) -> _Block:
+    here = coords[points]
+    low, high = here.min(axis=0), here.max(axis=0)
+    nuclei = mol.atom_coords()
+    outside = np.maximum(0, np.maximum(low - nuclei, nuclei - high))
+    distance = np.linalg.norm(outside, axis=1)
+    shells = np.flatnonzero(distance[mol._bas[:, 0]] < reach)
+    local = mol.copy(deep=False)
+    local._bas = np.ascontiguousarray(mol._bas[shells])
+    ends = mol.ao_loc_nr()
+    orbitals = np.concatenate([np.arange(ends[s], ends[s + 1]) for s in shells] or [np.arange(0)])
+    return _Block(points, local, orbitals, np.asfortranarray(here))
