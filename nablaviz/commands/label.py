@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         print(
             f"{summary.path}: {summary.done} labelled, {summary.failed} failed, {summary.before} were there"
         )
+    for moses_id, reason in summary.not_embedded.items():
+        print(f"molecule {moses_id}: {reason}", file=sys.stderr)
     if summary.failed:
         print("the column 'error' of the store says why a calculation failed", file=sys.stderr)
-    return 1 if summary.failed else 0
+    return 1 if summary.failed or summary.not_embedded else 0

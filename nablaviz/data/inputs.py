@@ -27,7 +27,7 @@ class Geometries:
     def __len__(self) -> int:
         return len(self.items)
 
-    def conformers(self, skip: AbstractSet[Key]) -> Iterator[Conformer]:
+    def conformers(self, skip: AbstractSet[Key], failures: dict[int, str]) -> Iterator[Conformer]:
         for row, conformer in enumerate(self.items):
             if conformer.moses_id is None or conformer.conformation_id is None:
                 conformer = replace(conformer, moses_id=row, conformation_id=0)

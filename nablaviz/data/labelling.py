@@ -42,7 +42,7 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def conformers(self, skip: AbstractSet[Key]) -> Iterator[Conformer]: ...
+    def conformers(self, skip: AbstractSet[Key], failures: dict[int, str]) -> Iterator[Conformer]: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Summary:
     "Of these, calculations that failed; their rows hold the reason."
     before: int
     "Conformers that were in the store already."
+    not_embedded: dict[int, str]
+    "Molecules without a geometry, and so without a row: the reason by moses_id."
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
-        with Client(scheduler, timeout="20s") as client:
+        with Client(scheduler, timeout="10s") as client:
             yield client
         return
     import dask
@@ -106,8 +108,8 @@ def label_all(
     from tqdm.auto import tqdm
 
     with StoreWriter(path, shard_rows=shard_rows, durable=True) as writer:
-        before, failed = writer.rows, 0
-        todo = source.conformers(skip=set(writer.keys))
+        before, failed, not_embedded = writer.rows, 0, dict[int, str]()
+        todo = source.conformers(set(writer.keys), not_embedded)
         slots = IN_FLIGHT * max(1, sum(client.nthreads().values()))
         bar = tqdm(total=len(source), initial=before, unit="conformer", disable=not progress, smoothing=0.05)
         with bar:
@@ -132,7 +134,7 @@ def label_all(
                 bar.update()
                 bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
                 hand_out(1)
-        return Summary(Path(path), writer.rows - before, failed, before)
+        return Summary(Path(path), writer.rows - before, failed, before, not_embedded)
 
 
 def label_or_explain(conformer: Conformer, settings: Settings) -> Conformer:

@@ -49,17 +49,25 @@ class Recipe:
     def __len__(self) -> int:
         return sum(len(entry.splits) for entry in self.entries)
 
-    def conformers(self, skip: AbstractSet[Key] = frozenset()) -> Iterator[Conformer]:
+    def conformers(self, skip: AbstractSet[Key], failures: dict[int, str]) -> Iterator[Conformer]:
         """Every conformer without labels but those whose ids are in ``skip``.
 
         The first conformer of each molecule comes first, then the second of each, and so on, so
-        that an unfinished dataset already has every molecule.
+        that an unfinished dataset already has every molecule. A molecule that does not embed is put
+        in ``failures``, with the reason by its id.
         """
         longest = max(len(entry.splits) for entry in self.entries)
         for k in range(longest):
             for entry in self.entries:
-                if k < len(entry.splits) and (entry.moses_id, k) not in skip:
-                    yield self._conformer(entry, k)
+                if (
+                    k < len(entry.splits)
+                    and (entry.moses_id, k) not in skip
+                    and entry.moses_id not in failures
+                ):
+                    try:
+                        yield self._conformer(entry, k)
+                    except ValueError as fault:
+                        failures[entry.moses_id] = str(fault)
 
     def _conformer(self, entry: Entry, k: int) -> Conformer:
         seed = self.seed + entry.moses_id
