@@ -242,6 +242,33 @@ def test_ci_runs_the_readme_test_command_and_requires_a_browser():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+@pytest.mark.parametrize(
+    ("here", "required", "status", "says"),
+    [
+        (["chromium"], True, 0, ""),
+        (["google-chrome"], True, 0, ""),
+        ([], False, 0, "NO CHROMIUM: the browser tests are skipped"),
+        ([], True, 1, "No Chromium, and REQUIRE_BROWSER is set"),
+        (["apt-get"], True, 0, "install -y -q --no-install-recommends chromium"),
+        (["broken apt-get"], False, 0, "NO CHROMIUM"),
+        (["broken apt-get"], True, 1, "No Chromium"),
+    ],
+)
+def test_chromium_is_installed_where_it_is_missing(tmp_path, here, required, status, says):
+    stubs = {"env": 'shift; exec "$@"', "id": "echo 0", **{n.split()[-1]: 'echo "$@" >&2' for n in here}}
+    if "broken apt-get" in here:
+        stubs["apt-get"] = "exit 100"
+    for name, script in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": str(tmp_path)} | ({"REQUIRE_BROWSER": "1"} if required else {})
+    script = ["/bin/sh", str(ROOT / ".ci" / "chromium")]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True)
+    assert done.returncode == status
+    assert says in done.stderr
+    assert done.stderr or not says
+
+
 def test_make_help_names_every_target():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^\.PHONY: (.+)$", makefile, re.M)[0].split()

@@ -16,6 +16,12 @@ import nablaviz
 
 DEFAULT = Path("notebooks/01_browse_conformers.ipynb")
 
+QUIET = [
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+]
+"""Nothing is asked of the internet."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--notebook", type=Path, help=f"the notebook to open (default: {DEFAULT})")
@@ -26,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     notebook = find_notebook(args.notebook)
     if importlib.util.find_spec("jupyterlab") is None:
         raise ImportError("JupyterLab is not installed: pip install 'nablaviz[lab]'")
-    command = [sys.executable, "-m", "jupyterlab", *opening(notebook), *args.jupyter]
+    command = [sys.executable, "-m", "jupyterlab", *QUIET, *opening(notebook), *args.jupyter]
     if os.geteuid() == 0:  # a container: there is no other user to be
         command.append("--allow-root")
     os.execv(sys.executable, command)
