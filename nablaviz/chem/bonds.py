@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nablaviz.molecule import Molecule
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 COVALENT_RADII = np.array([
     np.nan, 0.31, 0.28, 1.28, 0.96, 0.84, 0.76, 0.71, 0.66, 0.57, 0.58,
@@ -53,11 +57,20 @@ def bonded_pairs(molecule: Molecule) -> np.ndarray:
     return np.argwhere(np.triu(between < radii[:, None] + radii + TOLERANCE, k=1))
 
 
+def smiles_atoms(molecule: Molecule) -> tuple[int, ...] | None:
+    """For each atom of the SMILES the atom of the geometry; ``None`` where they cannot be matched."""
+    if not molecule.smiles:
+        return None
+    pairs = tuple(map(tuple, bonded_pairs(molecule).tolist()))
+    matched = _match(molecule.smiles, tuple(molecule.numbers.tolist()), pairs)
+    return None if matched is None else matched[1]
+
+
 @lru_cache(maxsize=1024)
-def _orders(
+def _match(
     smiles: str, numbers: tuple[int, ...], pairs: tuple[tuple[int, int], ...]
-) -> tuple[int, ...] | None:
-    """Bond orders of ``pairs`` by matching the SMILES to the bonded atoms, ``None`` if it does not match.
+) -> tuple[Chem.Mol, tuple[int, ...]] | None:
+    """The SMILES with its hydrogens, and the bonded atom that each of its atoms is.
 
     Kept, as the conformers of a molecule share their answer.
     """
@@ -81,8 +94,17 @@ def _orders(
     for bond in known.GetBonds():
         pattern.AddBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), Chem.BondType.SINGLE)
     match = plain.GetSubstructMatch(pattern)
-    if not match:
+    return (known, match) if match else None
+
+
+def _orders(
+    smiles: str, numbers: tuple[int, ...], pairs: tuple[tuple[int, int], ...]
+) -> tuple[int, ...] | None:
+    """Bond orders of ``pairs``, ``None`` where the SMILES does not match."""
+    matched = _match(smiles, numbers, pairs)
+    if matched is None:
         return None
+    known, match = matched
     order = {}
     for bond in known.GetBonds():
         ends = frozenset((match[bond.GetBeginAtomIdx()], match[bond.GetEndAtomIdx()]))
