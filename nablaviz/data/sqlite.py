@@ -1,0 +1,201 @@
+"""Reading a SQLite file from anyone, in any thread or process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+import numpy as np
+
+from nablaviz.data.dataset import DataError, Dataset
+from nablaviz.data.validate import located, shown
+from nablaviz.molecule import Conformer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAGIC = b"SQLite format 3\0"
+LARGEST_VALUE = 1 << 28
+"""Longest text or blob that is read, bytes; far above the Hamiltonian of a drug-like molecule."""
+
+
+class ReadOnly:
+    """A SQLite file opened for reading, with a connection for each thread of each process.
+
+    Raises
+    ------
+    DataError
+        If the file is not a SQLite database, or is shorter than its header says.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        with open(path, "rb") as file:
+            header = file.read(100)
+        if len(header) < 100 or not header.startswith(MAGIC):
+            raise DataError(f"{shown(path)}: not a SQLite database")
+        page = int.from_bytes(header[16:18], "big")
+        page = 65536 if page == 1 else page
+        expected, size = page * int.from_bytes(header[28:32], "big"), path.stat().st_size
+        # The count of pages is valid only where the two change counters agree (SQLite file format 1.3.7).
+        if header[24:28] == header[92:96] and size < expected:
+            raise DataError(f"{shown(path)}: truncated: {size} bytes of {expected}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.path, self._local = state["path"], threading.local()
+
+    def _connection(self) -> sqlite3.Connection:
+        # A connection must not cross a fork, nor be closed in the child: the parent's stays in the dict.
+        mine: dict[int, sqlite3.Connection] = self._local.__dict__.setdefault("connections", {})
+        if os.getpid() not in mine:
+            # In a directory that cannot be written SQLite cannot make the lock files it may ask for.
+            immutable = "" if os.access(self.path.parent, os.W_OK) else "&immutable=1"
+            uri = f"file:{quote(str(self.path.absolute()))}?mode=ro{immutable}"
+            connection = sqlite3.connect(uri, uri=True)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute(f"PRAGMA mmap_size = {1 << 40}")  # halves the time of a scan
+            mine[os.getpid()] = connection
+        return mine[os.getpid()]
+
+    def chunks(self, sql: str, *parameters: Any, size: int = 1024) -> Iterator[list[tuple[Any, ...]]]:
+        """Run a query and yield its rows in lists of at most ``size``.
+
+        Raises
+        ------
+        ValueError
+            If SQLite cannot read the file.
+        """
+        try:
+            cursor = self._connection().execute(sql, parameters)
+            while chunk := cursor.fetchmany(size):
+                yield chunk
+        except sqlite3.Error as fault:
+            raise ValueError(f"SQLite: {fault}") from fault
+
+    def rows(self, sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+        """Run a query and yield its rows; raises as :meth:`chunks`."""
+        for chunk in self.chunks(sql, *parameters):
+            yield from chunk
+
+    def tables(self) -> dict[str, list[str]]:
+        """Column names of every ordinary table.
+
+        Views, virtual tables and tables with computed columns run expressions of whoever made the
+        file when they are read, so they are left out.
+        """
+        names = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0")
+        info = "SELECT name, hidden FROM pragma_table_xinfo(?)"
+        columns = {name: list(self.rows(info, name)) for (name,) in names}
+        return {name: [c for c, _ in have] for name, have in columns.items() if not any(h for _, h in have)}
+
+
+class SqliteDataset(Dataset):
+    """A dataset in a SQLite file: row i is the i-th smallest id of its main table.
+
+    Subclasses name the tables they need and give ``_decode`` and ``_columns``.
+    """
+
+    TABLE: str
+    "The table with a row per conformer and an integer ``id``."
+    REQUIRED: ClassVar[dict[str, tuple[str, ...]]]
+    "Tables and columns that must be there."
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file = ReadOnly(self.path)
+        with located(shown(self.path)):
+            self._tables = self._file.tables()
+            for name, columns in self.REQUIRED.items():
+                missing = [c for c in columns if c not in self._tables.get(name, [])]
+                if missing:
+                    raise ValueError(f"table {name} lacks {', '.join(missing)}")
+            self._ids = self._row_ids()
+
+    @property
+    def _source(self) -> str:
+        """What stands after FROM in a query for records."""
+        return self.TABLE
+
+    @property
+    @abstractmethod
+    def _light(self) -> str:
+        """The columns that ``_columns`` needs."""
+
+    def _row_ids(self) -> Sequence[int] | np.ndarray:
+        """The ids in order; a range where they have no gap, which costs no memory."""
+        # Each on its own: SQLite finds the smallest and the largest id without a scan only then.
+        low, high = (next(self._file.rows(f"SELECT {f}(id) FROM {self.TABLE}"))[0] for f in ("min", "max"))
+        if low is None:
+            return range(0)
+        if not (isinstance(low, int) and isinstance(high, int)):
+            raise ValueError(f"the ids of table {self.TABLE} must be whole numbers, not {low!r} to {high!r}")
+        if self._count(high - low + 1) == high - low + 1:
+            return range(low, high + 1)
+        return np.fromiter(
+            (i for (i,) in self._file.rows(f"SELECT id FROM {self.TABLE} ORDER BY id")), np.int64
+        )
+
+    def _count(self, span: int) -> int:
+        """Number of records; ``span`` is what it is if the ids have no gap."""
+        return next(self._file.rows(f"SELECT count(*) FROM {self.TABLE}"))[0]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def where(self, row: int) -> str:
+        """File and row, as errors and ``Conformer.source`` give them."""
+        return f"{shown(self.path)}, row {row} (id {self._ids[row]})"
+
+    def _read(self, row: int) -> Conformer:
+        with located(self.where(row)):
+            return self._decode(row)
+
+    @abstractmethod
+    def _decode(self, row: int) -> Conformer:
+        """Read one conformer; any ``ValueError`` is given the file and the row."""
+
+    @abstractmethod
+    def _columns(self, records: list[tuple[Any, ...]]) -> dict[str, Any]:
+        """The columns of ``table`` for some records of the columns ``LIGHT``."""
+
+    def _fetch(self, columns: str, row: int) -> tuple[Any, ...]:
+        """Some columns of the record of a row."""
+        records = list(
+            self._file.rows(f"SELECT {columns} FROM {self._source} WHERE id = ?", int(self._ids[row]))
+        )
+        if len(records) != 1:
+            raise ValueError(f"{len(records)} records with this id in table {self.TABLE}")
+        return records[0]
+
+    def _read_table(self) -> pd.DataFrame:
+        import pandas as pd
+        import pyarrow as pa
+
+        batches: list[pa.RecordBatch] = []
+        first = 0
+        with located(shown(self.path)):
+            for chunk in self._file.chunks(f"SELECT {self._light} FROM {self._source} ORDER BY id"):
+                try:
+                    batches.append(pa.RecordBatch.from_pydict(self._columns(chunk)))
+                except (ValueError, TypeError, OverflowError):
+                    for row in range(first, first + len(chunk)):
+                        self._read(row)  # raises the fault with its row
+                    raise
+                first += len(chunk)
+            if first != len(self):
+                raise ValueError(f"{first} records were read, {len(self)} are there")
+        if not batches:
+            return pd.DataFrame()
+        # Int64, because an id may be missing and must not become a float.
+        return pa.Table.from_batches(batches).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)

@@ -1,0 +1,146 @@
+"""Checks of what was read from a file, and errors that say where in it the fault is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from nablaviz.data.dataset import DataError
+
+ASYMMETRY = 1e-6
+"""Largest difference of a symmetric matrix from its transpose, as a fraction of its largest element."""
+
+
+class NotFinite(ValueError):
+    """An array holds NaN or infinity.
+
+    Attributes
+    ----------
+    count
+        How many elements are not finite.
+    """
+
+    def __init__(self, message: str, count: int) -> None:
+        super().__init__(message)
+        self.count = count
+
+
+def shown(name: str | Path) -> str:
+    """A file name as it may be printed: control characters are escaped."""
+    text = str(name)
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put the place (file and row) before the message of any ``ValueError``, as a ``DataError``.
+
+    An error that is a ``DataError`` already knows its place and goes through as it is.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (ValueError, TypeError, OverflowError) as fault:
+        raise DataError(f"{where}: {fault}") from fault
+
+
+def finite(array: np.ndarray, name: str) -> np.ndarray:
+    """The array, if all of it is finite.
+
+    Raises
+    ------
+    NotFinite
+        If an element is NaN or infinite.
+    """
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        place = f" (the first at {', '.join(map(str, first))})" if first else ""
+        raise NotFinite(f"{name} has {bad.sum()} values that are not finite{place}", int(bad.sum()))
+    return array
+
+
+def number(value: object, name: str) -> float:
+    """A finite float.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number.
+    NotFinite
+        If it is NaN or infinite.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} must be a number, not {_brief(value)}")
+    return float(finite(np.asarray(float(value)), name))
+
+
+def identifier(*values: object, name: str) -> None:
+    """Check that every value is a whole number or None.
+
+    Raises
+    ------
+    ValueError
+        If one is anything else.
+    """
+    _check_type(values, name, int, "a whole number")
+
+
+def text(*values: object, name: str) -> None:
+    """Check that every value is text or None.
+
+    Raises
+    ------
+    ValueError
+        If one is anything else.
+    """
+    _check_type(values, name, str, "text")
+
+
+def _check_type(values: tuple[object, ...], name: str, kind: type, what: str) -> None:
+    if not set(map(type, values)) <= {kind, type(None)}:
+        wrong = next(v for v in values if not (v is None or type(v) is kind))
+        raise ValueError(f"{name} must be {what}, not {_brief(wrong)}")
+
+
+def from_blob(blob: object, dtype: str, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """The array in a blob, read-only.
+
+    Raises
+    ------
+    ValueError
+        If it is not a blob, or not of the length that ``shape`` asks for.
+    """
+    if not isinstance(blob, bytes):
+        raise ValueError(f"{name} must be a blob, not {_brief(blob)}")
+    expected = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if len(blob) != expected:
+        raise ValueError(f"{name} has {len(blob)} bytes; shape {shape} asks for {expected}")
+    return np.frombuffer(blob, dtype).reshape(shape)
+
+
+def symmetric(matrix: np.ndarray, name: str) -> np.ndarray:
+    """The square matrix, if it is finite and symmetric.
+
+    Raises
+    ------
+    NotFinite
+        If an element is NaN or infinite.
+    ValueError
+        If it differs from its transpose by more than ``ASYMMETRY`` of its largest element.
+    """
+    finite(matrix, name)
+    gap = float(np.abs(matrix - matrix.T).max())
+    if gap > ASYMMETRY * float(np.abs(matrix).max()):
+        i, j = np.unravel_index(int(np.abs(matrix - matrix.T).argmax()), matrix.shape)
+        raise ValueError(f"{name} is not symmetric: elements ({i}, {j}) and ({j}, {i}) differ by {gap:.1e}")
+    return matrix
+
+
+def _brief(value: object) -> str:
+    text = repr(value[:24] if isinstance(value, (str, bytes)) else value)
+    return f"{type(value).__name__} {text[:32]}"
