@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     from nablaviz.data.inputs import read_input
     from nablaviz.data.labelling import connect, label_all
 
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers must be at least 1, not {args.workers}")
     source = read_input(args.input, conformers=args.conformers, seed=args.seed)
     with connect(args.scheduler, args.workers) as client:
         summary = label_all(source, args.out, client)

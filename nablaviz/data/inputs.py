@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,14 @@ class Geometries:
         return len(self.items)
 
     def conformers(self, skip: AbstractSet[Key], failures: dict[int, str]) -> Iterator[Conformer]:
-        for row, conformer in enumerate(self.items):
-            if conformer.moses_id is None or conformer.conformation_id is None:
-                conformer = replace(conformer, moses_id=row, conformation_id=0)
-            if (conformer.moses_id, conformer.conformation_id) not in skip:
-                yield conformer
+        for row, c in enumerate(self.items):
+            key = (
+                (row, 0)
+                if c.moses_id is None or c.conformation_id is None
+                else (c.moses_id, c.conformation_id)
+            )
+            if key not in skip:  # without the labels it may have: those of the source are not ours
+                yield Conformer(c.molecule, *key, scaffold=c.scaffold, split=c.split, train_size=c.train_size)
 
 
 def read_input(text: str, *, conformers: int = 1, seed: int = 0) -> Recipe | Geometries:
@@ -62,7 +65,17 @@ def read_input(text: str, *, conformers: int = 1, seed: int = 0) -> Recipe | Geo
         return Geometries(list(_read_geometries(path)))
     from nablaviz.data.formats import open as open_dataset
 
-    return Geometries(open_dataset(path))
+    dataset = open_dataset(path)
+    _refuse_duplicates(dataset)
+    return Geometries(dataset)
+
+
+def _refuse_duplicates(dataset: Dataset) -> None:
+    ids = dataset.table[["moses_id", "conformation_id"]].dropna()
+    twice = ids[ids.duplicated()]
+    if len(twice):
+        row, (moses_id, conformation_id) = twice.index[0], twice.iloc[0]
+        raise DataError(f"{dataset.path}, row {row}: the ids {moses_id}/{conformation_id} are there already")
 
 
 def _read_smiles(path: Path, conformers: int) -> Iterator[Entry]:
@@ -74,7 +87,7 @@ def _read_smiles(path: Path, conformers: int) -> Iterator[Entry]:
             continue
         try:
             parse(words[0])
-            moses_id = int(words[1]) if len(words) > 1 else len(seen)
+            moses_id = _whole_number(words[1]) if len(words) > 1 else len(seen)
         except ValueError as fault:
             raise DataError(f"{path}, line {line}: {fault}") from fault
         if moses_id in seen:
@@ -83,6 +96,12 @@ def _read_smiles(path: Path, conformers: int) -> Iterator[Entry]:
         yield Entry(moses_id, words[0], ("",) * conformers, None)
     if not seen:
         raise DataError(f"{path}: no SMILES in it")
+
+
+def _whole_number(word: str) -> int:
+    if not word.isascii() or not word.isdigit():
+        raise ValueError(f"the id after the SMILES must be a whole number, not {word!r}")
+    return int(word)
 
 
 def _read_geometries(path: Path) -> Iterator[Conformer]:

@@ -94,7 +94,7 @@ def label_all(
     client: Client,
     *,
     settings: Settings = DEFAULT_SETTINGS,
-    shard_rows: int = 128,
+    shard_rows: int = 64,
     progress: bool = True,
 ) -> Summary:
     """Label every conformer of ``source`` that the store at ``path`` does not have.

@@ -32,7 +32,7 @@ def test_a_file_of_smiles(tmp_path):
     [
         ("CCO\nC1CC\n", r"a\.smi, line 2: .*C1CC"),
         ("CCO 1\nCC 1\n", "line 2: id 1 is on line 1"),
-        ("CCO x\n", "line 1: invalid literal"),
+        ("CCO x\n", "line 1: .* must be a whole number, not 'x'"),
         ("# nothing\n", "no SMILES"),
     ],
 )
@@ -86,3 +86,29 @@ def test_neither_file_nor_smiles():
         read_input("no/such.xyz")
     with pytest.raises(ValueError, match="at least 1, not 0"):
         read_input("CCO", conformers=0)
+
+
+def test_a_dataset_gives_its_geometries_and_ids_without_its_labels(tmp_path):
+    from nablaviz.data.store_writer import StoreWriter
+    from nablaviz.molecule import Conformer, Molecule
+
+    water = Molecule([8, 1, 1], [[0, 0, 0], [0, 0, 0.96], [0.93, 0, -0.24]], "O")
+    with StoreWriter(tmp_path / "store") as writer:
+        writer.add(Conformer(water, 7, 1, energy=-1.0, split="train"))
+    (conformer,) = read_input(str(tmp_path / "store")).conformers(set(), {})
+    assert (conformer.moses_id, conformer.conformation_id, conformer.split) == (7, 1, "train")
+    assert conformer.energy is None
+
+
+def test_duplicate_ids_are_refused_before_the_first_calculation(tmp_path):
+    import shutil
+
+    from nablaviz.data.store_writer import StoreWriter
+    from nablaviz.molecule import Conformer, Molecule
+
+    with StoreWriter(tmp_path / "store") as writer:
+        writer.add(Conformer(Molecule([1, 1], [[0, 0, 0], [0, 0, 0.74]]), 7, 1))
+    shard = next((tmp_path / "store").glob("*.parquet"))
+    shutil.copy(shard, shard.with_name("shard-00001.parquet"))
+    with pytest.raises(DataError, match="row 1: the ids 7/1 are there already"):
+        read_input(str(tmp_path / "store"))
