@@ -21,7 +21,7 @@ KNOWN = (
 PARQUET = b"PAR1"
 
 
-def open(source: str | Path | Dataset) -> Dataset:  # noqa: A001  (nablaviz.open)
+def open(source: str | Path | Dataset) -> Dataset:
     """Open a dataset.
 
     Parameters
@@ -56,6 +56,8 @@ def _folder(path: Path) -> Dataset:
 
 
 def _file(path: Path) -> Dataset:
+    if not path.is_file():
+        raise DataError(f"{shown(path)}: not a file")
     with path.open("rb") as file:
         start = file.read(16)
     if start.startswith(sqlite.MAGIC):

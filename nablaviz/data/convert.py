@@ -1,0 +1,193 @@
+"""Streaming any dataset into the native store or a published format."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nablaviz.data.dataset import DataError, Dataset
+from nablaviz.data.formats import open as open_dataset
+from nablaviz.data.store_writer import StoreWriter
+from nablaviz.data.validate import finite, shown, symmetric
+from nablaviz.data.writers import EnergyWriter, HamiltonianWriter
+from nablaviz.molecule import Conformer
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a format holds of a conformer, and what each conformer must have."""
+
+    name: str
+    requires: tuple[str, ...] = ()
+    holds: tuple[str, ...] | None = None
+    "Fields of ``Conformer``; None for all."
+
+
+TARGETS = {
+    "store": Target("a native store"),
+    "energy": Target(
+        "an energy database",
+        requires=("formation_energy", "forces"),
+        holds=("moses_id", "conformation_id", "smiles", "energy", "formation_energy", "forces"),
+    ),
+    "hamiltonian-v2": Target(
+        "a Hamiltonian database of version 2",
+        requires=("moses_id", "conformation_id", "energy", "forces", "hamiltonian"),
+        holds=("moses_id", "conformation_id", "energy", "formation_energy", "forces", "hamiltonian"),
+    ),
+    "hamiltonian-v1": Target(
+        "a Hamiltonian database of version 1",
+        requires=("energy", "hamiltonian"),
+        holds=("energy", "formation_energy", "hamiltonian"),
+    ),
+}
+"""Formats that can be written. The matrices of all and the geometry of Hamiltonian databases are float32."""
+
+_FIELDS = (
+    *("moses_id", "conformation_id", "smiles", "energy", "formation_energy", "forces", "hamiltonian"),
+    *(
+        "orbital_energies",
+        "dipole",
+        "scf_iterations",
+        "wall_time",
+        "scaffold",
+        "split",
+        "train_size",
+        "error",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a conversion did."""
+
+    source: str
+    target: str
+    format: str
+    written: int
+    skipped: int = 0
+    "Conformers that the target held before."
+    left_out: dict[str, int] = field(default_factory=dict)
+    "What the target cannot hold: field of ``Conformer``, number of conformers that had it."
+
+    def __str__(self) -> str:
+        lines = [f"{self.target}: {self.written} conformers written to {TARGETS[self.format].name}"]
+        if self.skipped:
+            lines.append(f"{self.skipped} conformers were there already")
+        for name, count in self.left_out.items():
+            lines.append(f"{TARGETS[self.format].name} does not hold {name}: left out of {count} conformers")
+        return "\n".join(lines)
+
+
+def convert(
+    source: str | Path | Dataset, target: str | Path, *, to: str = "store", progress: bool = True
+) -> Summary:
+    """Write a dataset in another format, one conformer at a time.
+
+    A published format appears under its name only when it is complete. A native store may be there
+    already: conformers that it holds, by (moses_id, conformation_id), are skipped, so that an interrupted
+    conversion goes on where it stopped.
+
+    Parameters
+    ----------
+    source
+        Anything that :func:`nablaviz.open` opens.
+    target
+        The file, or for a store the folder, to write.
+    to
+        One of ``TARGETS``.
+    progress
+        Show a progress bar on stderr.
+
+    Raises
+    ------
+    FileExistsError
+        If the target is there already and is no native store.
+    DataError
+        If a conformer lacks what the format requires, is faulty, or comes twice; it names the row.
+    ValueError
+        If there is no such format, or source and target are the same.
+    """
+    from tqdm import tqdm
+
+    if to not in TARGETS:
+        raise ValueError(f"no format {to!r}; there are {', '.join(TARGETS)}")
+    dataset, path = open_dataset(source), Path(target)
+    if path.exists() and path.resolve() == dataset.path.resolve():
+        raise ValueError(f"{shown(path)} is both source and target")
+    if to == "store":
+        _check_store(path)
+    left_out: Counter[str] = Counter()
+    skipped = 0
+    with _writer(path, to) as writer:
+        before = set(getattr(writer, "keys", ()))
+        resumed = getattr(writer, "rows", 0) > 0
+        bar = tqdm(dataset, total=len(dataset), unit="conformer", file=sys.stderr, disable=not progress)
+        for row, conformer in enumerate(bar):
+            where = conformer.source or f"{shown(dataset.path)}, row {row}"
+            key = (conformer.moses_id, conformer.conformation_id)
+            if key in before:
+                before.remove(key)  # once: a second row with these ids is a fault, which the writer finds
+                skipped += 1
+                continue
+            if resumed and None in key:
+                raise DataError(
+                    f"{where}: without ids it cannot be told whether {shown(path)} holds it already"
+                )
+            try:
+                _check(conformer, to)
+                writer.add(conformer)
+            except ValueError as fault:
+                raise DataError(f"{where}: {fault}") from fault
+            left_out.update(_not_held(conformer, to))
+    return Summary(str(dataset.path), str(path), to, len(dataset) - skipped, skipped, dict(left_out))
+
+
+def _writer(path: Path, to: str) -> AbstractContextManager[Any]:
+    if to == "store":
+        return StoreWriter(path)
+    if to == "energy":
+        return EnergyWriter(path)
+    return HamiltonianWriter(path, version=int(to[-1]))
+
+
+def _check_store(path: Path) -> None:
+    if path.suffix in (".db", ".npy"):
+        raise ValueError(
+            f"a native store is a folder, {path.suffix} a file: name the format of {shown(path)}"
+        )
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{shown(path)} exists already and is no native store")
+    if (
+        path.is_dir()
+        and any(path.iterdir())
+        and not (any(path.glob("*.parquet")) or (path / ".pending").is_dir())
+    ):
+        raise FileExistsError(f"{shown(path)} is a folder of other files")
+
+
+def _value(conformer: Conformer, name: str) -> Any:
+    return conformer.molecule.smiles if name == "smiles" else getattr(conformer, name)
+
+
+def _check(conformer: Conformer, to: str) -> None:
+    missing = [name for name in TARGETS[to].requires if _value(conformer, name) is None]
+    if missing:
+        raise ValueError(f"no {' and no '.join(missing)}, which {TARGETS[to].name} requires")
+    for name in ("energy", "formation_energy", "forces"):
+        if (value := _value(conformer, name)) is not None:
+            finite(np.asarray(value), name)
+    if conformer.hamiltonian is not None:
+        symmetric(conformer.hamiltonian, "hamiltonian")
+
+
+def _not_held(conformer: Conformer, to: str) -> list[str]:
+    holds = TARGETS[to].holds
+    return [n for n in _FIELDS if holds is not None and n not in holds and _value(conformer, n) is not None]
