@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -179,7 +179,11 @@ class Match:
     "Largest difference of an element."
 
 
-def detect(samples: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], rows: int = 4) -> Match:
+def detect(
+    samples: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    rows: int = 4,
+    lengths: Sequence[str] = tuple(LENGTH_UNITS),
+) -> Match:
     """Find the order and length unit of a file from the overlap matrices in it.
 
     Parameters
@@ -188,6 +192,8 @@ def detect(samples: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], rows: i
         Of some molecules: atomic numbers (N,), positions (N, 3) as stored, overlap (n, n) as stored.
     rows
         Look at no more once this many have been seen and one candidate is left.
+    lengths
+        The units of length that are possible.
 
     Raises
     ------
@@ -195,7 +201,7 @@ def detect(samples: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], rows: i
         If no candidate agrees to ``MATCH``, with the mismatch of each; or if several do and differ,
         so that the samples do not tell them apart.
     """
-    worst = {(c, u): 0.0 for u in LENGTH_UNITS for c in CONVENTIONS}
+    worst = {(c, u): 0.0 for u in lengths for c in CONVENTIONS}
     left = list(worst)
     for seen, (numbers, positions, stored) in enumerate(samples, start=1):
         # A unit that no row has agreed with is still measured: the message needs its mismatch.

@@ -35,6 +35,8 @@ class EnergyDatabase(SqliteDataset):
 
     Attributes
     ----------
+    units
+        Of length, energy and force in the file.
     atom_energies
         Energy of each free atom by atomic number, Eh, shape (119,); NaN where the file has none.
 
@@ -70,10 +72,13 @@ class EnergyDatabase(SqliteDataset):
         references = metadata.get("atomrefs", {})
         if not isinstance(units, dict) or not isinstance(references, dict):
             raise ValueError("the metadata's _property_unit_dict and atomrefs must be JSON objects")
-        self._length = _unit(metadata.get("_distance_unit", "Ang"), LENGTH_UNITS)
-        self._energy = _unit(units.get("energy", "Hartree"), ENERGY_UNITS)
-        energy, _, length = str(units.get("forces", "Hartree/Ang")).partition("/")
-        self._force = _unit(energy, ENERGY_UNITS) / _unit(length, LENGTH_UNITS)
+        length, energy = metadata.get("_distance_unit", "Ang"), units.get("energy", "Hartree")
+        force = str(units.get("forces", "Hartree/Ang"))
+        self.units = (length, energy, force)
+        self._length, self._energy = _unit(length, LENGTH_UNITS), _unit(energy, ENERGY_UNITS)
+        self._force = _unit(force.partition("/")[0], ENERGY_UNITS) / _unit(
+            force.partition("/")[2], LENGTH_UNITS
+        )
         listed = references.get("energy", [])
         if not isinstance(listed, list) or len(listed) > 119:
             raise ValueError("the metadata's atomrefs must be a list by atomic number")

@@ -59,10 +59,29 @@ class WavefunctionFile(Dataset):
         """File and row, as errors and ``Conformer.source`` give them."""
         return f"{shown(self.files[row])}, row {row}"
 
+    def _contents(self, row: int) -> Any:
+        return unpickle.load(_body(self.files[row]))
+
     def _read(self, row: int) -> Conformer:
         with located(self.where(row)):
-            contents = unpickle.load(_body(self.files[row]))
-            return _conformer(contents, self.files[row], self.where(row))
+            return _conformer(self._contents(row), self.files[row], self.where(row))
+
+    def match(self, row: int) -> basis.Match:
+        """The order of orbitals found in a file; raises as :meth:`overlap`."""
+        with located(self.where(row)):
+            return _geometry(self._contents(row))[1]
+
+    def overlap(self, row: int) -> np.ndarray:
+        """The overlap matrix that the file holds, shape (n, n), in PySCF's order.
+
+        Raises
+        ------
+        DataError
+            If it is damaged.
+        """
+        with located(self.where(row)):
+            molecule, match, stored = _geometry(self._contents(row))
+            return basis.to_pyscf(stored, molecule.numbers, match.convention)
 
     def _read_table(self) -> pd.DataFrame:
         import pandas as pd
@@ -95,7 +114,8 @@ def _body(path: Path) -> bytes:
         return file.read()
 
 
-def _conformer(contents: Any, file: Path, where: str) -> Conformer:
+def _geometry(contents: Any) -> tuple[Molecule, basis.Match, np.ndarray]:
+    """The molecule, the order of its orbitals, and the overlap matrix as it is stored, (n, n)."""
     numbers = np.asarray(_get(contents, "molecule", "elez")).astype(np.int64)
     check_elements(numbers)
     check_closed_shell(numbers)
@@ -105,22 +125,26 @@ def _conformer(contents: Any, file: Path, where: str) -> Conformer:
     unit = _get(contents, "molecule", "units")
     if unit not in LENGTH_UNITS:
         raise ValueError(f"unknown unit {unit!r}; known are {', '.join(LENGTH_UNITS)}")
-    positions = (
-        _floats(contents, "molecule", "geom", shape=(3 * len(numbers),)).reshape(-1, 3) * LENGTH_UNITS[unit]
-    )
+    positions = _floats(contents, "molecule", "geom", shape=(len(numbers), 3)) * LENGTH_UNITS[unit]
     n = basis.size(numbers)
     stored = symmetric(_floats(contents, "matrix", "S", shape=(n, n)), "S")
-    match = basis.detect([(numbers, positions / BOHR2ANGSTROM, stored)], rows=1)
+    match = basis.detect([(numbers, positions, stored)], rows=1, lengths=("Å",))
+    return Molecule(numbers, positions), match, stored
+
+
+def _conformer(contents: Any, file: Path, where: str) -> Conformer:
+    molecule, match, _ = _geometry(contents)
+    numbers, n = molecule.numbers, basis.size(molecule.numbers)
     fock = symmetric(_floats(contents, "matrix", "Fa", shape=(n, n)), "Fa")
     gradient = _get(contents, "matrix", "gradient")
     if gradient is not None:
-        gradient = _floats(contents, "matrix", "gradient", shape=positions.shape)
+        gradient = _floats(contents, "matrix", "gradient", shape=(len(numbers), 3))
     energy = number(_get(contents, "float", "energy"), "energy")
     variables = contents.get("floatvar", {})
     iterations = variables.get("SCF ITERATIONS")
     moses_id, conformation_id, _ = _ids(file)
     return Conformer(
-        Molecule(numbers, positions),
+        molecule,
         moses_id=moses_id if moses_id >= 0 else None,
         conformation_id=conformation_id if moses_id >= 0 else None,
         energy=energy,
