@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import time
@@ -31,6 +32,11 @@ def test_help_lists_the_commands():
     assert {"check", "convert", "download", "lab", "label"} <= set(NAMES)
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("    ")]
     assert [name for name in listed if name != "COMMAND"] == NAMES
+
+
+def test_readme_shows_the_commands():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    assert sorted(re.findall(r"^\| `nablaviz (\w+)", readme, re.M)) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
