@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nablaviz.chem import atoms, basis, dispersion, xc
+from nablaviz.chem import atoms, basis, dispersion, gpu
+from nablaviz.chem.scf import SCF, Solution, atomic_orbitals, occupied_orbitals
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.units import AU2DEBYE, BOHR2ANGSTROM
 
 if TYPE_CHECKING:
-    from pyscf import dft, gto
+    from pyscf import gto
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -34,9 +35,9 @@ class Settings:
     grid_level
         PySCF's level of the integration grid, 0 to 9.
     conv_tol
-        Change of the energy in the last iteration, Eh.
+        Error of the converged energy, Eh: the orbital gradient is brought below its square root.
     max_cycle
-        Iterations before the next way of converging is tried.
+        Iterations before a slower but surer way of converging is tried.
     device
         "cpu", "cuda" (gpu4pyscf must be installed) or "auto": CUDA where it can be used.
 
@@ -110,128 +111,68 @@ def label(
 
         molecule = conformers.embed(molecule, count=1, seed=0)[0]
     mol = basis.mole(molecule)
-    mean_field = _mean_field(mol, settings)
-    density = None if guess is None else _density(mean_field, guess)
-    iterations = _converge(mean_field, density, molecule)
+    solution, gradient = _solve(mol, settings, _start(mol, guess), forces)
+    if not solution.converged:
+        raise SCFError(
+            f"{_name(molecule)}: not converged after {solution.iterations} iterations "
+            f"(last energy change {solution.change:.1e} Eh, wanted {settings.conv_tol:.0e} Eh)"
+        )
 
-    hamiltonian = _host(mean_field.get_fock())
-    hamiltonian = (hamiltonian + hamiltonian.T) / 2
     d2_energy, d2_forces = dispersion.d2(molecule)
-    energy = float(mean_field.e_tot) + d2_energy
-    labels = {
+    energy = solution.energy + d2_energy
+    labels: dict[str, Any] = {
         "energy": energy,
         "formation_energy": atoms.formation_energy(energy, molecule.numbers),
-        "forces": d2_forces - _gradient(mean_field) / BOHR2ANGSTROM if forces else None,
-        "hamiltonian": hamiltonian,
-        "orbital_energies": _orbital_energies(mol, hamiltonian),
-        "dipole": _host(mean_field.dip_moment(unit="AU", verbose=0)) * AU2DEBYE,
+        "forces": None if gradient is None else d2_forces - gradient / BOHR2ANGSTROM,
+        "hamiltonian": solution.hamiltonian,
+        "orbital_energies": _orbital_energies(mol, solution.hamiltonian),
+        "dipole": _dipole(mol, solution.orbitals) * AU2DEBYE,
     }
     for name, value in labels.items():
         if value is not None and not np.isfinite(value).all():
-            raise SCFError(f"{_name(molecule)}: {name} is not finite after {iterations} iterations")
+            raise SCFError(f"{_name(molecule)}: {name} is not finite after {solution.iterations} iterations")
     return Conformer(
         molecule,
         moses_id=moses_id,
         conformation_id=conformation_id,
-        scf_iterations=iterations,
+        scf_iterations=solution.iterations,
         wall_time=time.perf_counter() - start,
         **labels,
     )
 
 
-def _mean_field(mol: gto.Mole, settings: Settings) -> dft.rks.RKS:
-    from pyscf import dft
-
-    mean_field = dft.RKS(mol, xc=settings.xc).density_fit(auxbasis=settings.auxbasis)
-    mean_field.grids.level = settings.grid_level
-    mean_field.conv_tol = settings.conv_tol
-    mean_field.max_cycle = settings.max_cycle
-    mean_field.chkfile = None  # otherwise every run writes a temporary file
+def _solve(
+    mol: gto.Mole, settings: Settings, start: np.ndarray, forces: bool
+) -> tuple[Solution, np.ndarray | None]:
+    """Self-consistent field from orbitals and, if wanted, gradient ((N, 3), Eh/bohr)."""
+    level = (mol, settings.xc, settings.auxbasis, settings.grid_level)
+    tolerance = float(np.sqrt(settings.conv_tol))
     if _use_gpu(settings.device):
-        return mean_field.to_gpu()
-    mean_field.grids.build(sort_grids=False)
-    integrator = xc.XCIntegrator(mol, mean_field.grids.coords, mean_field.grids.weights, settings.xc)
-    mean_field._numint.nr_rks = lambda mol, grids, xc, density, **_: integrator.energy_and_matrix(density)
-    mean_field.integrator = integrator
-    return mean_field
+        return gpu.solve(*level, start, tolerance, settings.max_cycle, forces)
+    field = SCF(*level)
+    solution = field.solve(start, tolerance, settings.max_cycle)
+    if not solution.converged:
+        solution = field.solve_patiently(start, tolerance, settings.max_cycle)
+    return solution, field.gradient(solution) if forces and solution.converged else None
 
 
 def _use_gpu(device: str) -> bool:
-    if device == "cpu":
-        return False
-    try:
-        import cupy
-        import gpu4pyscf  # noqa: F401
-
-        found = cupy.cuda.runtime.getDeviceCount() > 0
-        reason = "no CUDA device is visible"
-    except Exception as error:  # a missing driver raises cupy's own error
-        found, reason = False, str(error)
-    if device == "cuda" and not found:
+    reason = None if device == "cpu" else gpu.missing()
+    if device == "cuda" and reason:
         raise RuntimeError(f"device 'cuda' needs gpu4pyscf and a CUDA device: {reason}")
-    return found
+    return device != "cpu" and reason is None
 
 
-def _converge(mean_field: Any, density: np.ndarray | None, molecule: Molecule) -> int:
-    """Iterate to convergence, with more patient methods where DIIS fails; return the iterations."""
-    energies: list[float] = []
-    mean_field.callback = lambda state: energies.append(float(state["e_tot"]))
-    with np.errstate(all="ignore"):
-        mean_field.kernel(dm0=density)
-        if not mean_field.converged:
-            mean_field.level_shift, mean_field.diis_space = 0.3, 12
-            mean_field.kernel(dm0=mean_field.make_rdm1())
-            mean_field.level_shift = 0.0
-            if mean_field.converged:  # the shift moves the virtual levels: finish without it
-                mean_field.kernel(dm0=mean_field.make_rdm1())
-        if not mean_field.converged:
-            second_order = mean_field.newton()
-            second_order.callback = mean_field.callback
-            second_order.kernel(mean_field.mo_coeff, mean_field.mo_occ)
-            for name in ("converged", "e_tot", "mo_coeff", "mo_occ", "mo_energy"):
-                setattr(mean_field, name, getattr(second_order, name))
-    if not mean_field.converged:
-        change = abs(energies[-1] - energies[-2]) if len(energies) > 1 else float("nan")
-        raise SCFError(
-            f"{_name(molecule)}: SCF not converged after {len(energies)} iterations "
-            f"(last energy change {change:.1e} Eh, wanted {mean_field.conv_tol:.0e})"
-        )
-    return len(energies)
-
-
-def _density(mean_field: Any, guess: np.ndarray) -> np.ndarray:
-    """Density matrix of the orbitals of a Kohn–Sham matrix."""
+def _start(mol: gto.Mole, guess: np.ndarray | None) -> np.ndarray:
+    """Orbitals to start from."""
+    if guess is None:
+        return atomic_orbitals(mol)
     guess = np.asarray(guess, dtype=np.float64)
-    n = mean_field.mol.nao
-    if guess.shape != (n, n):
-        raise ValueError(f"guess must have shape {(n, n)}, not {guess.shape}")
+    if guess.shape != (mol.nao, mol.nao):
+        raise ValueError(f"guess must have shape {(mol.nao, mol.nao)}, not {guess.shape}")
     if not np.isfinite(guess).all():
         raise ValueError("guess is not finite")
-    energies, orbitals = mean_field.eig((guess + guess.T) / 2, mean_field.get_ovlp())
-    return mean_field.make_rdm1(orbitals, mean_field.get_occ(energies, orbitals))
-
-
-def _gradient(mean_field: Any) -> np.ndarray:
-    """Gradient of the electronic and nuclear energy, shape (N, 3), Eh/bohr."""
-    gradient = mean_field.nuc_grad_method()
-    gradient.verbose = 0
-    integrator = getattr(mean_field, "integrator", None)
-    if integrator is None:
-        return _host(gradient.kernel())
-    gradient.get_veff = lambda mol, density: _two_electron_derivative(gradient, density)
-    return gradient.kernel() + integrator.gradient(np.asarray(mean_field.make_rdm1()))
-
-
-def _two_electron_derivative(gradient: Any, density: np.ndarray) -> np.ndarray:
-    """Coulomb and exact exchange part of PySCF's derivative of the effective potential."""
-    from pyscf import lib
-
-    omega, long_range, short_range = gradient.base._numint.rsh_and_hybrid_coeff(gradient.base.xc)
-    coulomb, exchange = gradient.get_jk(dm=density)
-    screened = gradient.get_k(dm=density, omega=omega)
-    potential = coulomb - 0.5 * (short_range * exchange + (long_range - short_range) * screened)
-    response = coulomb.aux - 0.5 * (short_range * exchange.aux + (long_range - short_range) * screened.aux)
-    return lib.tag_array(np.asarray(potential), aux=response.sum((0, 1)), exc1_grid=None)
+    return occupied_orbitals(mol, (guess + guess.T) / 2)
 
 
 def _orbital_energies(mol: gto.Mole, hamiltonian: np.ndarray) -> np.ndarray:
@@ -240,9 +181,12 @@ def _orbital_energies(mol: gto.Mole, hamiltonian: np.ndarray) -> np.ndarray:
     return eigvalsh(hamiltonian, mol.intor_symmetric("int1e_ovlp"))
 
 
-def _host(array: Any) -> np.ndarray:
-    """A NumPy array from NumPy's or CuPy's."""
-    return np.asarray(array.get() if hasattr(array, "get") else array, dtype=np.float64)
+def _dipole(mol: gto.Mole, orbitals: np.ndarray) -> np.ndarray:
+    """Dipole moment, shape (3,), e·a0; of a neutral molecule, so the origin does not matter."""
+    electrons = np.einsum(
+        "xij,ik,jk->x", mol.intor_symmetric("int1e_r", comp=3), orbitals, orbitals, optimize=True
+    )
+    return mol.atom_charges() @ mol.atom_coords() - 2 * electrons
 
 
 def _name(molecule: Molecule) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,22 +63,32 @@ class XCIntegrator:
         self._cache: dict[int, np.ndarray] = {}
         self._room = CACHE
 
-    def energy_and_matrix(self, density: np.ndarray) -> tuple[float, float, np.ndarray]:
-        """Number of electrons, energy (Eh) and matrix (n, n) (Eh) of a density matrix (n, n)."""
+    @classmethod
+    def on_atoms(cls, mol: gto.Mole, xc: str, level: int) -> XCIntegrator:
+        """On PySCF's pruned atom-centred grid of a level (0 to 9)."""
+        from pyscf.dft.gen_grid import Grids
+
+        grids = Grids(mol)
+        grids.level = level
+        grids.build(sort_grids=False)
+        return cls(mol, grids.coords, grids.weights, xc)
+
+    def energy_and_matrix(self, density: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy (Eh) and matrix (n, n) (Eh) of a density matrix (n, n)."""
         rho = np.zeros((4, len(self.weights)))
         for i, block in enumerate(self.blocks):
             ao = self._values(i)
             half = density[np.ix_(block.orbitals, block.orbitals)] @ ao[0]  # (m, points)
             rho[:, block.points] = np.einsum("cmp,mp->cp", ao, half)
         rho[1:] *= 2
-        electrons, energy, potential = self._potential(rho)
+        energy, potential = self._potential(rho)
         potential[0] *= 0.5
         matrix = np.zeros_like(density)
         for i, block in enumerate(self.blocks):
             ao = self._values(i)
             weighted = np.einsum("cmp,cp->mp", ao, potential[:, block.points])
             matrix[np.ix_(block.orbitals, block.orbitals)] += ao[0] @ weighted.T
-        return electrons, energy, matrix + matrix.T
+        return energy, matrix + matrix.T
 
     def gradient(self, density: np.ndarray) -> np.ndarray:
         """Derivative of the energy by the nuclei, grid held fixed, shape (N, 3), Eh/bohr."""
@@ -88,7 +98,7 @@ class XCIntegrator:
             half = density[np.ix_(block.orbitals, block.orbitals)] @ ao[0]
             rho[:, block.points] = np.einsum("cmp,mp->cp", ao, half)
         rho[1:] *= 2
-        potential = self._potential(rho)[2]
+        potential = self._potential(rho)[1]
         per_orbital = np.zeros((len(density), 3))
         for block in self.blocks:
             ao = block.values(2)
@@ -103,14 +113,13 @@ class XCIntegrator:
         starts = self.mol.aoslice_by_atom()[:, 2]
         return -2 * np.add.reduceat(per_orbital, starts, axis=0)
 
-    def _potential(self, rho: np.ndarray) -> tuple[float, float, np.ndarray]:
-        """Electrons, energy, and w ∂f/∂(ρ, ∇ρ), shape (4, points)."""
+    def _potential(self, rho: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy and w ∂f/∂(ρ, ∇ρ), shape (4, points)."""
         exc, vxc = self._numint.eval_xc_eff(self.xc, rho, deriv=1, xctype="GGA")[:2]
-        density = rho[0] * self.weights
-        return float(density.sum()), float(density @ exc), vxc * self.weights
+        return float((rho[0] * self.weights) @ exc), vxc * self.weights
 
     @cached_property
-    def _numint(self):
+    def _numint(self) -> Any:
         from pyscf.dft import numint
 
         return numint.NumInt()
