@@ -24,6 +24,9 @@ MAGIC = b"SQLite format 3\0"
 LARGEST_VALUE = 1 << 28
 """Longest text or blob that is read, bytes; far above the Hamiltonian of a drug-like molecule."""
 
+CHUNK = 1024
+"""Records that are held at a time."""
+
 
 class ReadOnly:
     """A SQLite file opened for reading, with a connection for each thread of each process.
@@ -68,7 +71,7 @@ class ReadOnly:
             mine[os.getpid()] = connection
         return mine[os.getpid()]
 
-    def chunks(self, sql: str, *parameters: Any, size: int = 1024) -> Iterator[list[tuple[Any, ...]]]:
+    def chunks(self, sql: str, *parameters: Any, size: int = CHUNK) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query and yield its rows in lists of at most ``size``.
 
         Raises
@@ -183,18 +186,18 @@ class SqliteDataset(Dataset):
         import pyarrow as pa
 
         batches: list[pa.RecordBatch] = []
-        first = 0
+        done = 0
         with located(shown(self.path)):
-            for chunk in self._file.chunks(f"SELECT {self._light} FROM {self._source} ORDER BY id"):
-                try:
+            try:
+                for chunk in self._file.chunks(f"SELECT {self._light} FROM {self._source} ORDER BY id"):
                     batches.append(pa.RecordBatch.from_pydict(self._columns(chunk)))
-                except (ValueError, TypeError, OverflowError):
-                    for row in range(first, first + len(chunk)):
-                        self._read(row)  # raises the fault with its row
-                    raise
-                first += len(chunk)
-            if first != len(self):
-                raise ValueError(f"{first} records were read, {len(self)} are there")
+                    done += len(chunk)
+            except (ValueError, TypeError, OverflowError):
+                for row in range(done, min(done + CHUNK, len(self))):
+                    self._read(row)  # raises the fault with its row
+                raise
+            if done != len(self):
+                raise ValueError(f"{done} records were read, {len(self)} are there")
         if not batches:
             return pd.DataFrame()
         # Int64, because an id may be missing and must not become a float.

@@ -49,7 +49,7 @@ class _Dtype:
     order: str = "<"
 
     def numpy(self) -> np.dtype:
-        return np.dtype(self.code if self.code[0] in "SO" else self.order + self.code)
+        return np.dtype(self.order + self.code)
 
 
 @dataclass(eq=False)
@@ -172,8 +172,9 @@ class _Interpreter:
         target = self.stack[-1]
         if type(target) is _Dtype:
             # (version, byte order, …): the rest says nothing that the code does not say.
-            if state[1] not in ("<", "|", "="):
+            if state[1] not in ("<", ">", "|"):
                 raise ValueError(f"byte order {state[1]!r} is not supported")
+            target.order = state[1]
         elif type(target) is _Array:
             array = _fill(state)
             self.stack[-1] = array
