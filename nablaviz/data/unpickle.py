@@ -221,7 +221,7 @@ def _fill(state: tuple[Any, ...]) -> Any:
 
 
 def _elements(dtype: _Dtype, data: Any, shape: tuple[int, ...], order: Any = "C") -> np.ndarray:
-    if type(data) is not bytes:
+    if type(data) is not bytes or dtype.code[0] == "O":  # bytes must never become pointers
         raise TypeError("the elements of an array are not bytes")
     kind = dtype.numpy()
     if len(data) != math.prod(shape) * kind.itemsize:

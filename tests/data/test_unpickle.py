@@ -172,6 +172,18 @@ def test_array_states_are_checked():
             load(reconstruct(state))
 
 
+@pytest.mark.parametrize("pointer", [bytes(8), b"\x10" * 8])
+def test_bytes_do_not_become_pointers(pointer):
+    objects = (
+        b"cnumpy\ndtype\n\x8c\x02O8\x89\x88\x87R(K\x03\x8c\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ftb"
+    )
+    scalar = b"\x80\x04cnumpy.core.multiarray\nscalar\n" + objects + b"C\x08" + pointer + b"\x86R."
+    array = reconstruct(b"K\x01\x85DTYPE\x89C\x08" + pointer).replace(b"\x8c\x02f8", b"\x8c\x02O8")
+    for data in (scalar, array):
+        with pytest.raises(ValueError, match="damaged"):
+            load(data)
+
+
 def test_too_many_operations_are_refused():
     with pytest.raises(ValueError, match="more than 200000 operations"):
         load(b"\x80\x04" + b"N" * 300_000 + b".")
