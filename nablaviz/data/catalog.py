@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nablaviz.data.conditions import CatalogError, check_expression, column_condition, known_column
+from nablaviz.data.conditions import TYPES, CatalogError, check_expression, column_condition, known_column
 from nablaviz.data.database import Database
 from nablaviz.data.dataset import Dataset
+from nablaviz.data.structures import Progress, Structures, canonical, tqdm_progress
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Progress = Callable[[Sequence[str], str], Iterable[str]]
-"""Wraps a sequence that takes long to go through, and says what is being done."""
-
-
-def tqdm_progress(items: Sequence[str], what: str) -> Iterable[str]:
-    """Progress bar on stderr, or in the notebook, once it takes more than two seconds."""
-    from tqdm.auto import tqdm
-
-    return tqdm(items, desc=what, delay=2)
 
 
 class Catalog:
@@ -59,11 +49,8 @@ class Catalog:
         self, dataset: Dataset, *, progress: Progress = tqdm_progress, timeout: float = 60.0
     ) -> None:
         self.dataset = dataset
-        self.progress = progress
         self._db = Database(dataset, timeout)
-        self._index: Any = None
-        self._matches: dict[str, str] = {}
-        self._has_scaffolds = False
+        self._structures = Structures(self._db, progress)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -101,7 +88,7 @@ class Catalog:
         condition, values = self._condition(where, smarts, scaffold, columns)
         order = "row"
         if order_by is not None:
-            self._prepare(known_column(order_by))
+            self._structures.prepare(known_column(order_by))
             order = f"{order_by} {'DESC' if descending else 'ASC'} NULLS LAST, row"
         sql = f"SELECT row FROM conformers WHERE {condition} ORDER BY {order}"
         return self._db.query(sql, values)["row"].astype(np.int64)
@@ -132,7 +119,7 @@ class Catalog:
 
     def values(self, column: str, rows: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """One column of some conformers or of all; missing numbers are NaN, missing strings ``None``."""
-        self._prepare(known_column(column))
+        self._structures.prepare(known_column(column))
         if rows is None:
             found = self._db.query(f"SELECT {column} FROM conformers ORDER BY row")[column]
         else:
@@ -147,12 +134,53 @@ class Catalog:
         """How often each value of a column occurs, the most frequent first; missing ones left out."""
         import pandas as pd
 
-        self._prepare(known_column(column))
+        self._structures.prepare(known_column(column))
         found = self._db.query(
             f"SELECT {column} AS value, count(*) AS n FROM conformers WHERE {column} IS NOT NULL"
             " GROUP BY value ORDER BY n DESC, value"
         )
         return pd.Series(found["n"], index=pd.Index(found["value"], name=column), name="conformers")
+
+    def summary(self) -> pd.DataFrame:
+        """Of each column how many conformers have it, and the lowest and highest value where numeric."""
+        import pandas as pd
+
+        parts = [f"count({c}) AS {c}__count" for c in TYPES]
+        for c, dtype in TYPES.items():
+            if dtype != "string":
+                parts += [f"min({c}) AS {c}__min", f"max({c}) AS {c}__max"]
+        found = self._db.query(f"SELECT {', '.join(parts)} FROM conformers")
+        number = {key: np.ma.filled(value.astype(np.float64), np.nan)[0] for key, value in found.items()}
+        rows = {c: [number.get(f"{c}__{what}", np.nan) for what in ("count", "min", "max")] for c in TYPES}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["count", "min", "max"])
+
+    def histogram(
+        self, column: str, edges: Sequence[float] | np.ndarray, where: str | None = None, **filters: Any
+    ) -> np.ndarray:
+        """How many conformers that pass the filters have a value in each of some equal intervals.
+
+        Parameters
+        ----------
+        column
+            A numeric column.
+        edges
+            Shape (n + 1,), ascending and equally spaced; the last interval includes its end.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,), int64.
+        """
+        filters = {"smarts": None, "scaffold": None} | filters
+        low, high, n = float(edges[0]), float(edges[-1]), len(edges) - 1
+        known_column(column)
+        condition, values = self._condition(where, filters.pop("smarts"), filters.pop("scaffold"), filters)
+        found = self._db.query(
+            f"SELECT least(floor(({column} - ?) * ?)::BIGINT, ?) AS bin, count(*) AS n FROM conformers"
+            f" WHERE {column} BETWEEN ? AND ? AND {condition} GROUP BY bin",
+            [low, n / (high - low), n - 1, low, high, *values],
+        )
+        return np.bincount(found["bin"].astype(int), found["n"], minlength=n).astype(np.int64)
 
     def siblings(self, row: int) -> np.ndarray:
         """Row numbers of all conformers of the molecule that row ``row`` is of, itself among them."""
@@ -169,7 +197,7 @@ class Catalog:
     @property
     def unreadable(self) -> list[str]:
         """SMILES met in a search for substructures that RDKit cannot read: they match nothing."""
-        return [] if self._index is None else list(self._index.unreadable)
+        return self._structures.unreadable
 
     def _inside(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         numbers = np.asarray(rows, dtype=np.int64)
@@ -183,51 +211,19 @@ class Catalog:
         parts: list[str] = ["TRUE"]
         values: list[Any] = []
         if scaffold is not None:
-            columns = {**columns, "scaffold": _canonical(scaffold)}
+            columns = {**columns, "scaffold": canonical(scaffold)}
         for name, value in columns.items():
-            self._prepare(known_column(name))
+            self._structures.prepare(known_column(name))
             sql, used = column_condition(name, value)
             parts.append(sql)
             values.extend(used)
         if where and where.strip():
             check_expression(where)
-            self._prepare(where)
+            self._structures.prepare(where)
             parts.append(f"(\n{where}\n)")
         if smarts and smarts.strip():
-            parts.append(f"smiles IN (SELECT smiles FROM {self._match(smarts.strip())})")
+            parts.append(f"smiles IN (SELECT smiles FROM {self._structures.match(smarts.strip())})")
         return " AND ".join(parts), values
-
-    def _match(self, smarts: str) -> str:
-        """Name of the table of the distinct SMILES that have the substructure."""
-        from nablaviz.chem.substructure import SubstructureIndex, read_smarts
-
-        if smarts not in self._matches:
-            try:
-                query = read_smarts(smarts)
-            except ValueError as fault:
-                raise CatalogError(str(fault)) from None
-            if self._index is None:
-                index = SubstructureIndex()
-                index.add(self.progress(self._distinct_smiles(), "Reading SMILES"))
-                self._index = index
-            name = f"match_{len(self._matches)}"
-            self._db.store(name, smiles=self._index.search(query))
-            self._matches[smarts] = name
-        return self._matches[smarts]
-
-    def _prepare(self, text: str) -> None:
-        """Compute the scaffolds that the source does not hold, if the text names that column."""
-        if self._has_scaffolds or not re.search(r"\bscaffold\b", text, re.IGNORECASE):
-            return
-        smiles = self._distinct_smiles("scaffold IS NULL")
-        if smiles:
-            found = [_scaffold(s) for s in self.progress(smiles, "Computing scaffolds")]
-            self._db.store_scaffolds(smiles, found)
-        self._has_scaffolds = True
-
-    def _distinct_smiles(self, where: str = "TRUE") -> list[str]:
-        sql = f"SELECT DISTINCT smiles FROM plain WHERE smiles IS NOT NULL AND {where} ORDER BY smiles"
-        return self._db.query(sql)["smiles"].tolist()
 
 
 def sample_rows(rows: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
@@ -243,26 +239,3 @@ def sample_rows(rows: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
     if len(rows) <= n:
         return rows
     return rows[np.sort(np.random.default_rng(seed).choice(len(rows), n, replace=False))]
-
-
-def _canonical(scaffold: str) -> str:
-    from rdkit import Chem
-
-    from nablaviz.chem.substructure import read_smiles
-
-    if not scaffold.strip():
-        return ""
-    molecule = read_smiles(scaffold.strip())
-    if molecule is None:
-        raise CatalogError(f"the scaffold is not a SMILES that can be read: {scaffold[:80]!r}")
-    return Chem.MolToSmiles(molecule)
-
-
-def _scaffold(smiles: str) -> str | None:
-    from nablaviz.chem.scaffold import murcko
-    from nablaviz.chem.substructure import MAX_SMILES
-
-    try:
-        return murcko(smiles) if len(smiles) <= MAX_SMILES else None
-    except ValueError:
-        return None

@@ -6,6 +6,7 @@ Strings of the table are escaped: plotly reads some HTML in hover texts and tick
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8f8f8f", "#b8a800")
-"""Categories, after Okabe and Ito (https://jfly.uni-koeln.de/color), legible in light and dark."""
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#a89a00")
+"""Categories, after Okabe and Ito (https://jfly.uni-koeln.de/color), safe for the colour-blind."""
+
+PALETTE_DARK = ("#4aa8dd", "#f0b030", "#20c997", "#e39ac2", "#a6dcff", "#f07c33", "#a8a8a8", "#d6c93a")
+"""The same hues, light enough for a dark page."""
 
 SCALE = "Viridis"
 """Numbers: even in lightness, safe for the colour-blind."""
@@ -60,10 +64,12 @@ def scatter(
     there = table[[c for c in (x, y, color) if c]].notna().all(axis=1)
     drawn = table[there]
     figure = go.Figure(layout=layout(dark))
-    figure.update_layout(xaxis=_axis(x), yaxis=_axis(y), hovermode="closest", dragmode="select")
+    note = _note(table, int((~there).sum()), (x, y, color))
+    figure.update_layout(xaxis=_axis(x, note), yaxis=_axis(y), hovermode="closest", dragmode="select")
+    colors = PALETTE_DARK if dark else PALETTE
     marker: dict[str, Any] = {"size": _marker_size(len(drawn)), "opacity": 0.75, "line": {"width": 0}}
     for place, (name, part) in enumerate(_groups(drawn, color)):
-        own = dict(marker, color=PALETTE[place % len(PALETTE)])
+        own = dict(marker, color=colors[place % len(colors)])
         if color in NUMERIC:
             bar = {"title": {"text": SHOWN[color].title, "side": "right"}, "thickness": 10, "outlinewidth": 0}
             own = dict(marker, color=part[color].astype(float), colorscale=SCALE, colorbar=bar)
@@ -80,12 +86,6 @@ def scatter(
                 marker=own,
             )
         )
-    note = _note(table, int((~there).sum()), (x, y, color))
-    if note:
-        figure.add_annotation(
-            text=note, xref="paper", yref="paper", x=0, y=1, yshift=4, xanchor="left", yanchor="bottom",
-            showarrow=False, font={"size": 11, "color": ink(dark)[1]},
-        )  # fmt: skip
     return figure
 
 
@@ -120,9 +120,11 @@ def histogram(
     there = table[[c for c in (column, by) if c]].notna().all(axis=1)
     values = table[column][there].astype(float)
     edges = bin_edges(values.to_numpy(), bins)
+    colors = PALETTE_DARK if dark else PALETTE
     figure = go.Figure(layout=layout(dark))
+    note = _note(table, int((~there).sum()), (column, by))
     figure.update_layout(
-        xaxis=_axis(column), yaxis={"title": {"text": "Conformers"}}, barmode="stack", bargap=0.03
+        xaxis=_axis(column, note), yaxis_title_text="Conformers", barmode="stack", bargap=0.03
     )
     for place, (name, part) in enumerate(_groups(table[there], by)):
         counts = np.histogram(part[column].astype(float), edges)[0]
@@ -133,18 +135,16 @@ def histogram(
                 width=np.diff(edges),
                 name=plot_text(name),
                 showlegend=by is not None,
-                marker={"color": PALETTE[place % len(PALETTE)], "line": {"width": 0}},
+                marker={"color": colors[place % len(colors)], "line": {"width": 0}},
                 hovertemplate="%{y} conformers<extra>" + (plot_text(name) if by else "") + "</extra>",
             )
         )
-    note = _note(table, int((~there).sum()), (column, by))
-    if note:
-        figure.update_layout(title={"text": note, "font": {"size": 11}, "x": 0.02})
     return figure
 
 
-def bin_edges(values: np.ndarray, bins: int) -> np.ndarray:
+def bin_edges(values: Sequence[float] | np.ndarray, bins: int) -> np.ndarray:
     """Edges of ``bins`` equal intervals over the finite values, shape (bins + 1,)."""
+    values = np.asarray(values, dtype=float)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if high <= low:
@@ -160,7 +160,7 @@ def layout(dark: bool) -> dict[str, Any]:
         "ticklen": 4, "title": {"standoff": 8}, "automargin": True, "exponentformat": "power",
     }  # fmt: skip
     return {
-        "template": {"layout": {"xaxis": axis, "yaxis": axis, "colorway": PALETTE}},
+        "template": {"layout": {"xaxis": axis, "yaxis": axis, "colorway": PALETTE_DARK if dark else PALETTE}},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": text},
@@ -168,8 +168,8 @@ def layout(dark: bool) -> dict[str, Any]:
             "bgcolor": "#2b2b2b" if dark else "#ffffff", "bordercolor": faint,
             "font": {"family": FONT, "size": 12, "color": text}, "align": "left",
         },
-        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        "margin": {"l": 56, "r": 12, "t": 28, "b": 44},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        "margin": {"l": 56, "r": 12, "t": 30, "b": 44},
         "autosize": True,
     }  # fmt: skip
 
@@ -210,8 +210,9 @@ def _check(table: pd.DataFrame, name: str, role: str, allowed: list[str] | None 
         )
 
 
-def _axis(name: str) -> dict[str, Any]:
-    return {"title": {"text": SHOWN[name].title}, "type": "category" if name in TEXT else "linear"}
+def _axis(name: str, note: str = "") -> dict[str, Any]:
+    title = SHOWN[name].title + (f"<br><span style='font-size:11px'>{note}</span>" if note else "")
+    return {"title": {"text": title}, "type": "category" if name in TEXT else "linear"}
 
 
 def _coordinates(table: pd.DataFrame, name: str) -> Any:

@@ -1,0 +1,191 @@
+"""The browser panel: filters, table, plot, drawing and 3D view of a dataset, one selection in all."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import traitlets
+from ipywidgets import HTML, Box, VBox
+
+from nablaviz.data.catalog import Catalog
+from nablaviz.data.conditions import RELATIVE
+from nablaviz.data.dataset import Dataset
+from nablaviz.data.memory import Memory
+from nablaviz.molecule import Conformer, Molecule
+from nablaviz.views.columns import SHOWN
+from nablaviz.views.conformer_view import ConformerView
+from nablaviz.views.filters import Filters
+from nablaviz.views.notice import Notice
+from nablaviz.views.page import Page
+from nablaviz.views.paged_table import PagedTable
+from nablaviz.views.scatter_view import ScatterView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATIC = Path(__file__).parent / "static"
+
+TABLE = (
+    "row", "smiles", "n_atoms", "conformation_id", RELATIVE, "energy", "formation_energy",
+    "mean_force", "gap", "dipole", "split", "error",
+)  # fmt: skip
+"""Columns of the table, those that the source holds."""
+
+
+def browse(dataset: Dataset | Iterable[Conformer | Molecule], **options: Any) -> BrowserPanel:
+    """Browse conformers: see :class:`BrowserPanel`.
+
+    Examples
+    --------
+    >>> panel = nablaviz.browse(nablaviz.sample())
+    >>> panel
+    >>> panel.selection
+    [0]
+    >>> nablaviz.sample()[panel.selection[-1]].energy
+    """
+    return BrowserPanel(dataset if isinstance(dataset, Dataset) else Memory(dataset), **options)
+
+
+class Rows(traitlets.List):
+    """A list of row numbers; a table indexed by row number, an array or one number will do as well."""
+
+    def validate(self, obj: Any, value: Any) -> list[int]:
+        value = getattr(value, "index", value) if hasattr(value, "columns") else value
+        rows = list(dict.fromkeys(int(row) for row in np.atleast_1d(np.asarray(value, dtype=np.int64))))
+        wrong = [row for row in rows if not 0 <= row < len(obj.dataset)]
+        if wrong:
+            last = len(obj.dataset) - 1
+            raise traitlets.TraitError(f"row {wrong[0]} cannot be selected: rows are 0 to {last}")
+        return rows
+
+
+class BrowserPanel(VBox):
+    """Filters, a table, a plot, a drawing and a 3D view of a dataset.
+
+    What is selected in one is selected in all. Arrow keys in the table or in the 3D view step from
+    conformer to conformer.
+
+    Parameters
+    ----------
+    dataset
+        Any source of conformers.
+    ranges
+        Numeric columns to filter by range; by default the first five that vary.
+    page_size
+        Rows of the table per page.
+    height
+        Of the plot and the 3D view, in pixels.
+    """
+
+    selection = Rows()
+    """Selected rows of the dataset, the last one active. It can be set, and observed; filters leave it."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        ranges: Sequence[str] | None = None,
+        page_size: int = 12,
+        height: int = 400,
+    ) -> None:
+        if len(dataset) == 0:
+            raise ValueError(f"{dataset!r} has nothing to browse")
+        self.dataset = dataset
+        self.status = Notice()
+        self.catalog = Catalog(dataset, progress=self._progress)
+        summary = self.catalog.summary()
+        held = [c for c in SHOWN if summary["count"][c] > 0]
+        self._order = np.arange(len(dataset))
+        self.page = Page()
+        self.head = HTML()
+        self.filters = Filters(self.catalog, summary, ranges)
+        self.list = PagedTable(self.catalog.table, [c for c in TABLE if c in held], page_size)
+        self.plot = ScatterView(self.catalog, held, height)
+        self.conformer = ConformerView(self.catalog, height)
+        self.list.add_class("nablaviz-list")
+        parts = Box([self.plot, self.conformer, self.conformer.side, self.list])
+        parts.add_class("nablaviz-parts")
+        style = HTML(f"<style>{(STATIC / 'browse.css').read_text()}</style>")
+        style.layout.display = "none"
+        super().__init__([style, self.page, self.head, self.filters, self.status, parts])
+        self.add_class("nablaviz-browse")
+        self.filters.on_change(self._filter)
+        self.list.on_select(self._select)
+        self.list.on_sort(self._sort)
+        self.plot.on_select(self._select)
+        self.conformer.on_step(self.list.step)
+        self.page.observe(lambda change: self._dark(change["new"]), "dark")
+        self._show(self._order)
+        self.selection = [0]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The conformers that pass the filters, in the order shown, indexed by row number."""
+        return self.catalog.table(self._order)
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The selected conformers, indexed by row number."""
+        return self.catalog.table(self.selection)
+
+    @traitlets.observe("selection")
+    def _selected(self, _: Any) -> None:
+        self.list.select(self.selection)
+        self.plot.select(self.selection)
+        self.conformer.select(self.selection)
+
+    def _select(self, rows: list[int]) -> None:
+        self.selection = rows
+
+    def _filter(self) -> None:
+        with self._busy("Filtering…", self.filters.notice):
+            self._show(self._rows(self.list.sort, self.list.descending))
+
+    def _sort(self, column: str, descending: bool) -> None:
+        with self._busy("Sorting…", self.filters.notice):
+            self._order = self._rows(column, descending)
+            self.list.show(self._order, column, descending)
+
+    def _rows(self, column: str, descending: bool) -> np.ndarray:
+        return self.catalog.rows(**self.filters.value, order_by=column or None, descending=descending)
+
+    def _show(self, order: np.ndarray) -> None:
+        self._order = order
+        self.filters.draw()
+        self.list.show(order, self.list.sort, self.list.descending)
+        self.plot.show(order)
+        self.head.value = headline(self.dataset.path.name, len(order), len(self.dataset))
+        unread = len(self.catalog.unreadable)
+        if unread and self.filters.smarts.value:
+            self.filters.notice.say(f"{unread:,} SMILES cannot be read: they match no substructure.", "info")
+
+    @contextmanager
+    def _busy(self, doing: str, notice: Notice) -> Iterator[None]:
+        self.status.say(doing, "busy")
+        with notice.guard():
+            yield
+        self.status.clear()
+
+    def _progress(self, items: Sequence[str], what: str) -> Iterator[str]:
+        said = time.monotonic()
+        for done, item in enumerate(items):
+            if time.monotonic() - said > 0.5:
+                self.status.say(f"{what}: {done:,} of {len(items):,}", "info")
+                said = time.monotonic()
+            yield item
+
+    def _dark(self, dark: bool) -> None:
+        self.plot.set_dark(dark)
+        self.conformer.set_dark(dark)
+
+
+def headline(name: str, shown: int, total: int) -> str:
+    """Name of the dataset and how much of it passes, as HTML."""
+    count = f"{total:,} conformers" if shown == total else f"{shown:,} of {total:,} conformers"
+    return f'<div class="nablaviz-head"><b>{html.escape(name)}</b><span>{count}</span></div>'
