@@ -30,30 +30,61 @@ async function unpack(model) {
   }
 }
 
+// All 3Dmol renderers of a page draw in one WebGL context, yet each keeps its own account of the
+// context's state, its own copy of every shader and four screen-sized textures that each frame refills.
+const OF_CONTEXT = [
+  "_programs", "_programs_counter", "_currentProgram", "_currentGeometryGroupHash", "_geometryGroupCounter",
+  "_enabledAttributes", "_oldDoubleSided", "_oldFlipSided", "_oldDepthTest", "_oldDepthWrite",
+  "_oldPolygonOffset", "_oldLineWidth", "_fb", "_targetTexture", "_depthTexture", "_shadingTexture",
+  "_scratchTexture", "_screenshader", "_AOshader", "_blurshader", "_vertexattribpos", "_aovertexattribpos",
+  "_blurvertexattribpos", "_screenQuadVBO",
+];
+const contexts = new WeakMap();
+
+/** Makes a renderer keep all that belongs to its context where the context's other renderers find it. */
+function shareContext(renderer) {
+  const gl = renderer.getContext();
+  const state = contexts.get(gl) ?? {};
+  for (const name of OF_CONTEXT) {
+    // a later renderer has set the context back to its defaults, and has made nothing of its own there
+    if (!contexts.has(gl) || /^_(current|enabled|old)/.test(name)) state[name] = renderer[name];
+    Object.defineProperty(renderer, name, { get: () => state[name], set: (value) => (state[name] = value) });
+  }
+  if (contexts.has(gl)) return;
+  contexts.set(gl, state);
+  gl.canvas.addEventListener("webglcontextlost", () => views.forEach((view) => view.redraw("context")));
+  const kind = Object.getPrototypeOf(renderer);
+  const make = (kind.makeFrameBuffer ??= kind.initFrameBuffer);
+  kind.initFrameBuffer = function () {
+    if (!contexts.has(this.getContext())) make.call(this);
+  };
+}
+
 /**
  * A 3Dmol viewer in `element`, and a function that undoes all that making it did to the page:
- * 3Dmol itself never lets go of the body and the window.
+ * 3Dmol itself never lets go of the body.
  */
 export function createViewer($3Dmol, element, options) {
   const undo = [];
-  const targets = [document.body, window];
-  for (const target of targets) {
-    target.addEventListener = (...listener) => {
-      EventTarget.prototype.addEventListener.apply(target, listener);
-      undo.push(() => target.removeEventListener(...listener));
-    };
-  }
+  const { body } = document;
+  body.addEventListener = (...listener) => {
+    EventTarget.prototype.addEventListener.apply(body, listener);
+    undo.push(() => body.removeEventListener(...listener));
+  };
+  window.addEventListener = () => {}; // our own views know when they are resized or come into sight
   let viewer;
   try {
     viewer = $3Dmol.createViewer(element, options);
   } finally {
-    for (const target of targets) delete target.addEventListener;
+    delete body.addEventListener;
+    delete window.addEventListener;
   }
+  viewer.divwatcher?.disconnect();
+  viewer.intwatcher?.disconnect();
+  shareContext(viewer.getRenderer());
   const dispose = () => {
     undo.forEach((each) => each());
     viewer.spin(false);
-    viewer.divwatcher?.disconnect();
-    viewer.intwatcher?.disconnect();
     viewer.removeAllModels();
     viewer.removeAllShapes();
     viewer.getCanvas().width = viewer.getCanvas().height = 0;

@@ -1,4 +1,5 @@
-// Text over the scene: a transparent 2D canvas, as sharp as the screen, redrawn with each frame.
+// What lies over the 3D scene: labels, marks of picked atoms, text. A transparent 2D canvas, as sharp as
+// the screen and never hidden by an atom, redrawn with each frame.
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
@@ -11,29 +12,50 @@ export class Overlay {
   }
 
   /**
-   * @param items `{text, x, y, size, strong}`, the middle of the text in CSS pixels
+   * Places are `{x, y, radius}` in CSS pixels.
+   * @param labels `[[place, text]]`
+   * @param marks places of the picked atoms, in order
+   * @param measurement text drawn amid the marks
    * @param corner lines of text for the lower left corner
-   * @param theme `{ink, paper, accent}` CSS colours
+   * @param theme `{ink, paper, accent}`: CSS colours of text, background and marks
    */
-  draw(width, height, items, corner, theme) {
+  draw({ labels, marks, measurement, corner, theme }) {
+    const { canvas } = this;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     const ratio = window.devicePixelRatio || 1;
-    const canvas = this.canvas;
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
     context.lineJoin = "round";
     context.textBaseline = "middle";
-    const write = (text, x, y, size, strong, align) => {
-      context.font = `${strong ? 600 : 400} ${size}px ${FONT}`;
+    const write = (text, x, y, font, align = "center") => {
+      context.font = `${font} ${FONT}`;
       context.textAlign = align;
       context.strokeStyle = theme.paper;
-      context.lineWidth = size / 3.5;
+      context.lineWidth = 3.5;
       context.strokeText(text, x, y); // a rim in the background's colour: readable over any atom
       context.fillStyle = theme.ink;
       context.fillText(text, x, y);
     };
-    for (const { text, x, y, size = 12, strong = false } of items) write(text, x, y, size, strong, "center");
-    corner.toReversed().forEach((text, i) => write(text, 10, height - 14 - 18 * i, 12, false, "left"));
+    // twice, first wider in the background's colour, for the same reason
+    const outline = (dash, trace) => {
+      for (const [color, line] of [[theme.paper, 4.5], [theme.accent, 2.5]]) {
+        context.setLineDash(color === theme.accent ? dash : []);
+        context.strokeStyle = color;
+        context.lineWidth = line;
+        context.beginPath();
+        trace();
+        context.stroke();
+      }
+    };
+    for (const [{ x, y }, text] of labels) write(text, x, y, "12px");
+    if (measurement) outline([5, 4], () => marks.forEach(({ x, y }) => context.lineTo(x, y)));
+    for (const { x, y, radius } of marks) outline([], () => context.arc(x, y, radius + 2.5, 0, 2 * Math.PI));
+    if (measurement) {
+      const mean = (axis) => marks.reduce((sum, mark) => sum + mark[axis], 0) / marks.length;
+      write(measurement, mean("x"), mean("y") - 16, "600 14px");
+    }
+    corner.toReversed().forEach((text, i) => write(text, 8, height - 12 - 18 * i, "12px", "left"));
   }
 }

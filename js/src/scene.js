@@ -5,8 +5,7 @@ const SYMBOLS = (
   "Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe"
 ).split(" ");
 
-const ARROW_COLOR = "#ff9800";
-const PICK_COLOR = "#ffb000";
+const ARROW_COLOR = "#ff8c1a";
 
 /** A typed array over a copy of the bytes, as a DataView need not be aligned. */
 function typed(Type, view) {
@@ -45,7 +44,10 @@ function atomStyle(style, color, opacity) {
     case "sphere":
       return { sphere: look };
     case "line":
-      return { stick: { ...look, radius: 0.035, doubleBondScaling: 1, tripleBondScaling: 1 }, clicksphere: { radius: 0.3 } };
+      return {
+        stick: { ...look, radius: 0.035, doubleBondScaling: 1, tripleBondScaling: 1 },
+        clicksphere: { radius: 0.3 },
+      };
     default:
       return { stick: { ...look, radius: 0.13 }, sphere: { ...look, scale: 0.22 } };
   }
@@ -74,31 +76,24 @@ export function drawMolecules(viewer, molecules, active, { style, colors, palett
   return picking;
 }
 
-/** Replaces the arrows and the marks of picked atoms. */
-export function drawShapes(viewer, atoms, arrows, picked, style) {
+/** Replaces the arrows. */
+export function drawArrows(viewer, atoms, arrows) {
   viewer.removeAllShapes();
   const vectors = typed(Float32Array, arrows);
-  const shaft = viewer.addShape({ color: ARROW_COLOR });
+  const shape = viewer.addShape({ color: ARROW_COLOR });
   atoms.forEach((start, i) => {
     const [x, y, z] = vectors.subarray(3 * i, 3 * i + 3);
     const length = Math.hypot(x, y, z);
-    if (!(length > 0.05)) return; // shorter than its own head
+    if (!(length > 0.02)) return;
     const head = Math.min(0.3, length / 2);
-    shaft.addArrow({
-      start,
-      end: { x: start.x + x, y: start.y + y, z: start.z + z },
-      radius: 0.06,
-      radiusRatio: 2.2,
-      mid: 1 - head / length,
-    });
+    const end = { x: start.x + x, y: start.y + y, z: start.z + z };
+    shape.addArrow({ start, end, radius: 0.06, radiusRatio: 2.2, mid: 1 - head / length });
   });
-  const marks = picked.map((index) => atoms[index]).filter(Boolean);
-  const halo = { "ball-stick": 1.35, stick: 0, sphere: 1.06, line: 0 }[style];
-  for (const atom of marks) {
-    const radius = halo ? atom.intersectionShape.sphere[0]?.radius * halo : 0.32;
-    viewer.addSphere({ center: atom, radius, color: PICK_COLOR, opacity: 0.75 });
-  }
-  for (let i = 1; i < marks.length && marks.length <= 4; i++) {
-    viewer.addCylinder({ start: marks[i - 1], end: marks[i], radius: 0.045, color: PICK_COLOR, dashed: true, dashLength: 0.12, gapLength: 0.1 });
-  }
+}
+
+/** How far from its centre an atom is drawn, Å. */
+export function drawnRadius($3Dmol, atom) {
+  const { sphere, stick } = atom.style;
+  if (!sphere) return stick.radius;
+  return ($3Dmol.GLModel.vdwRadii[atom.elem] ?? 1.5) * (sphere.scale ?? 1);
 }

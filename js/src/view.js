@@ -1,16 +1,23 @@
 // One displayed view of a Viewer: the 3D scene, its camera, picking and keys.
 import { createViewer, views } from "./library.js";
 import { Overlay } from "./overlay.js";
-import { decode, drawMolecules, drawShapes } from "./scene.js";
+import { decode, drawArrows, drawMolecules, drawnRadius } from "./scene.js";
 import css from "./style.css";
 import { toolbar } from "./toolbar.js";
 
 const CAMERA_Z = 150; // where 3Dmol's camera stands, Å
 const HALF_ANGLE = Math.PI / 18; // half of 3Dmol's vertical field of view
-const STYLES = ["ball-stick", "stick", "sphere", "line"];
+const ACCENT = "#00b4d8";
+const REPRESENTATIONS = ["ball-stick", "stick", "sphere", "line"];
 const LABELS = ["none", "element", "index"];
-const REDRAWN = ["tick", "scene", "style", "labels", "picked", "measurement", "legend", "palette", "background"];
+const REDRAWN = ["tick", "scene", "representation", "labels", "picked", "measurement", "legend", "palette", "background"];
 const STEPS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
+
+/** A vector turned by a unit quaternion x, y, z, w. */
+function turned([x, y, z], [i, j, k, w]) {
+  const [a, b, c] = [2 * (j * z - k * y), 2 * (k * x - i * z), 2 * (i * y - j * x)];
+  return [x + w * a + j * c - k * b, y + w * b + k * a - i * c, z + w * c + i * b - j * a];
+}
 
 export class View {
   constructor(model, el, $3Dmol) {
@@ -29,7 +36,7 @@ export class View {
     listen("change:camera_group", () => this.joinGroup());
     listen("change:spin", () => this.spin());
     for (const name of ["width", "height"]) listen(`change:${name}`, () => this.layout());
-    listen("msg:custom", (message) => message.kind === "picture" && this.sendPicture(message.tick));
+    listen("msg:custom", (message) => message.kind === "picture" && this.sendPicture());
     views.add(this);
     this.layout();
     this.redraw("tick");
@@ -56,7 +63,7 @@ export class View {
     };
     const { bar, buttons } = toolbar({
       reset: ["Fit the view", () => this.fit()],
-      style: ["Balls and sticks, sticks, spheres, lines", cycle("style", STYLES)],
+      style: ["Balls and sticks, sticks, spheres, lines", cycle("representation", REPRESENTATIONS)],
       labels: ["Labels: none, elements, numbers", cycle("labels", LABELS)],
       spin: ["Spin", cycle("spin", [false, true])],
       save: ["Save as PNG", () => this.savePicture()],
@@ -116,30 +123,32 @@ export class View {
   paint() {
     const get = (name) => this.model.get(name);
     if (!this.stage.clientWidth || !this.stage.clientHeight) return; // drawn when it has a size
-    if (!this.viewer) this.start();
+    if (!this.viewer || this.viewer.getRenderer().isLost()) this.start();
     const changed = (...names) => names.some((name) => this.stale.has(name));
     const tick = get("tick");
     const scene = get("scene");
+    if (changed("size")) this.viewer.resize();
     if (changed("background")) this.paintBackground();
     if (changed("scene")) {
       this.molecules = decode(scene);
       this.box.setAttribute("aria-label", `3D view of ${scene.formula ?? "nothing"}. Arrow keys step, Escape unpicks.`);
     }
-    const sceneChanged = changed("scene", "style", "palette");
+    const sceneChanged = changed("scene", "representation", "palette");
     if (sceneChanged) {
       this.atoms = drawMolecules(this.viewer, this.molecules, scene.active, {
-        style: get("style"),
+        style: get("representation"),
         colors: scene.colors ?? [],
         palette: get("palette"),
       });
-      this.viewer.render(); // gives the atoms the shapes that picking and marks need
-    }
-    if (sceneChanged || changed("picked")) {
-      drawShapes(this.viewer, this.atoms, scene.arrows, get("picked"), get("style"));
+      drawArrows(this.viewer, this.atoms, scene.arrows);
+      const [x, y, z] = scene.centre ?? [];
+      const far = this.molecules.flatMap(({ atoms }) => atoms.map((atom) => Math.hypot(atom.x - x, atom.y - y, atom.z - z)));
+      this.radius = Math.max(0, ...far) + this.margin();
     }
     if (changed("measurement", "picked")) this.said.textContent = this.spoken();
     this.stale.clear();
     if (this.molecules.length && !this.fitted) this.cameraFirst();
+    this.deepen();
     this.viewer.render();
     this.write();
     requestAnimationFrame(() => {
@@ -150,8 +159,14 @@ export class View {
     });
   }
 
+  /** Makes the 3Dmol viewer, anew where the browser has taken the WebGL context away. */
   start() {
+    const camera = this.fitted && this.getCamera();
+    this.disposeViewer?.();
+    this.stage.replaceChildren();
     [this.viewer, this.disposeViewer] = createViewer(this.$3Dmol, this.stage, { antialias: true });
+    this.stale = new Set(REDRAWN);
+    if (camera) this.applyCamera(camera);
     this.viewer.setViewChangeCallback(() => this.turned());
     this.spin();
   }
@@ -165,35 +180,41 @@ export class View {
     pixel.fillRect(0, 0, 1, 1);
     const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;
     const dark = 0.3 * r + 0.6 * g + 0.1 * b < 128;
-    this.theme = { ink: dark ? "#f2f2f2" : "#1b1f24", paper: `rgb(${r},${g},${b})` };
-    this.viewer.setBackgroundColor((r << 16) | (g << 8) | b, 1);
+    this.theme = { ink: dark ? "#f2f2f2" : "#1b1f24", paper: `rgb(${r},${g},${b})`, accent: ACCENT };
+    const color = (r << 16) | (g << 8) | b;
+    if (color !== this.viewer.bgColor) this.viewer.setBackgroundColor(color, 1);
   }
 
-  /** Labels, the measurement and the legend, over the frame that 3Dmol just drew. */
+  /** Where the atoms of the active molecule are on the screen: `{x, y, radius}`, CSS pixels. */
+  places() {
+    const [x, y, z, distance, ...turn] = this.getCamera();
+    const centre = this.model.get("scene").centre;
+    const { clientWidth, clientHeight } = this.stage;
+    return (atom) => {
+      const at = turned([atom.x - centre[0] - x, atom.y - centre[1] - y, atom.z - centre[2] - z], turn);
+      const scale = clientHeight / (2 * Math.tan(HALF_ANGLE) * (distance - at[2]));
+      return {
+        x: clientWidth / 2 + at[0] * scale,
+        y: clientHeight / 2 - at[1] * scale,
+        radius: drawnRadius(this.$3Dmol, atom) * scale,
+      };
+    };
+  }
+
+  /** Labels, marks and texts over the frame that 3Dmol just drew. */
   write() {
     const get = (name) => this.model.get(name);
-    const labels = get("labels");
-    const items = [];
-    const at = (points) => {
-      const origin = this.stage.getBoundingClientRect();
-      return this.viewer.modelToScreen(points).map(({ x, y }) => ({
-        x: x - origin.left - window.scrollX,
-        y: y - origin.top - window.scrollY,
-      }));
-    };
-    if (labels !== "none") {
-      at(this.atoms).forEach((place, i) => {
-        items.push({ ...place, text: labels === "element" ? this.atoms[i].elem : String(i) });
-      });
-    }
-    const marks = get("picked").map((index) => this.atoms[index]).filter(Boolean);
-    if (get("measurement") && marks.length) {
-      const mean = (axis) => marks.reduce((sum, atom) => sum + atom[axis], 0) / marks.length;
-      const [place] = at([{ x: mean("x"), y: mean("y"), z: mean("z") }]);
-      items.push({ ...place, text: get("measurement"), size: 14, strong: true });
-    }
-    const corner = [this.spoken(), get("legend")].filter(Boolean);
-    this.overlay.draw(this.stage.clientWidth, this.stage.clientHeight, items, corner, this.theme);
+    const place = this.places();
+    const named = { none: () => null, element: (atom) => atom.elem, index: (atom) => String(atom.index) };
+    const name = named[get("labels")];
+    const measurement = get("measurement");
+    this.overlay.draw({
+      labels: this.atoms.filter(name).map((atom) => [place(atom), name(atom)]),
+      marks: get("picked").filter((index) => this.atoms[index]).map((index) => place(this.atoms[index])),
+      measurement,
+      corner: [this.spoken(), get("legend")].filter(Boolean),
+      theme: this.theme,
+    });
   }
 
   /** The picked atoms and their measurement in words. */
@@ -220,6 +241,14 @@ export class View {
     this.write();
   }
 
+  /** Lets what lies behind fade a little into the background. */
+  deepen() {
+    const [x, y, z] = this.getCamera();
+    const depth = this.radius + Math.hypot(x, y, z);
+    // 3Dmol's fog begins 0.4 of the way from the near to the far plane: here a little before the centre
+    this.viewer.setSlab(-1.8 * depth, 2.2 * depth);
+  }
+
   /** At the first frame: the model's camera, that of the group, or one that fits. */
   cameraFirst() {
     const camera = this.model.get("camera");
@@ -229,23 +258,33 @@ export class View {
     else this.fit();
   }
 
+  /** Kept free around the outermost atoms, Å. */
+  margin() {
+    return this.model.get("representation") === "sphere" ? 2.2 : 1.2;
+  }
+
   fit() {
     const { centre, facing } = this.model.get("scene");
-    let radius = 0;
+    const margin = this.margin();
+    // what the view must hold as it is turned now, and most of it however it is turned
+    const rise = Math.tan(HALF_ANGLE);
+    const run = (rise * this.stage.clientWidth) / this.stage.clientHeight;
+    let seen = 0;
     for (const { atoms } of this.molecules) {
-      for (const { x, y, z } of atoms) {
-        radius = Math.max(radius, Math.hypot(x - centre[0], y - centre[1], z - centre[2]));
+      for (const atom of atoms) {
+        const from = [atom.x - centre[0], atom.y - centre[1], atom.z - centre[2]];
+        const [x, y, z] = turned(from, facing);
+        seen = Math.max(seen, z + (Math.abs(x) + margin) / run, z + (Math.abs(y) + margin) / rise);
       }
     }
-    const aspect = this.stage.clientWidth / this.stage.clientHeight;
-    const angle = Math.min(HALF_ANGLE, Math.atan(Math.tan(HALF_ANGLE) * aspect));
-    const distance = Math.min((radius + 1.2) / Math.sin(angle), CAMERA_Z - 1);
+    const distance = Math.min(Math.max(seen, (0.65 * this.radius) / Math.min(run, rise)), CAMERA_Z - 1);
     this.applyCamera([0, 0, 0, distance, ...facing]);
     this.cameraMoved();
   }
 
   turned() {
     if (this.quiet || !this.fitted || this.frame) return;
+    this.deepen();
     this.write();
     this.cameraMoved();
   }
@@ -356,10 +395,10 @@ export class View {
     return sheet.convertToBlob({ type: "image/png" });
   }
 
-  async sendPicture(tick) {
+  async sendPicture() {
     if (!this.viewer) return;
     const bytes = await (await this.picture()).arrayBuffer();
-    this.model.send({ kind: "picture", tick }, undefined, [bytes]);
+    this.model.send({ kind: "picture" }, undefined, [bytes]);
   }
 
   async savePicture() {

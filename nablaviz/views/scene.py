@@ -23,6 +23,24 @@ OTHER_COLOR = "#d264c8"
 """Of every element not in `ELEMENT_COLORS`."""
 
 
+ARROW_COLOR = "#ff8c1a"
+
+
+def atom_colors(molecule: Molecule, colors: Sequence[str] = ()) -> list[str]:
+    """``colors`` where given, else the colour of each atom's element, ``#rrggbb``."""
+    return list(colors) or [ELEMENT_COLORS.get(symbol, OTHER_COLOR) for symbol in molecule.symbols]
+
+
+def rotation(quaternion: Sequence[float]) -> np.ndarray:
+    """Matrix, shape (3, 3), of a unit quaternion x, y, z, w."""
+    x, y, z, w = quaternion
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+
+
 def encode(
     molecules: tuple[Molecule, ...],
     active: int,
@@ -99,7 +117,7 @@ def facing(positions: np.ndarray) -> list[float]:
 
 
 def scale_arrows(
-    forces: np.ndarray, longest: float = 1.5, largest: float | None = None
+    forces: np.ndarray, longest: float = 2.5, largest: float | None = None
 ) -> tuple[np.ndarray, str]:
     """Forces as arrows of a handy length, and the scale in words.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import gzip
 import math
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
@@ -16,7 +17,11 @@ from ipywidgets import CallbackDispatcher, Widget, widget_serialization
 
 from nablaviz.chem import geometry
 from nablaviz.molecule import Molecule
+from nablaviz.views import export
 from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arrows
+
+if TYPE_CHECKING:
+    import py3Dmol
 
 __all__ = ["Viewer", "link_cameras", "measure", "scale_arrows"]
 
@@ -78,7 +83,7 @@ class Viewer(anywidget.AnyWidget):
     background = traitlets.Unicode("").tag(sync=True)
     """CSS colour; empty follows the theme of the page."""
 
-    style = traitlets.Enum(("ball-stick", "stick", "sphere", "line"), "ball-stick").tag(sync=True)
+    representation = traitlets.Enum(("ball-stick", "stick", "sphere", "line"), "ball-stick").tag(sync=True)
     """How atoms and bonds are drawn."""
 
     labels = traitlets.Enum(("none", "element", "index"), "none").tag(sync=True)
@@ -119,8 +124,7 @@ class Viewer(anywidget.AnyWidget):
         self._molecules: tuple[Molecule, ...] = ()
         self._active = 0
         self._steppers = CallbackDispatcher()
-        self._pictures: dict[int, bytes] = {}
-        self._picture_came = threading.Condition()
+        self._awaited: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[bytes]]] = []
         super().__init__(library=_library(), **traits)
         self.on_msg(self._receive)
         if molecules is not None:
@@ -190,31 +194,44 @@ class Viewer(anywidget.AnyWidget):
         """Call ``callback(-1)`` on arrow up or left in the view, ``callback(1)`` on arrow down or right."""
         self._steppers.register_callback(callback, remove=remove)
 
-    def to_png(self, timeout: float = 10.0) -> bytes:
-        """The picture as a browser draws it, as a PNG file.
+    def to_py3dmol(self, width: int = 640, height: int = 400) -> py3Dmol.view:
+        """A py3Dmol view of the same scene, without kernel or network: see `nablaviz.views.export`."""
+        return export.to_py3dmol(self, width, height)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The widget, and a still picture for where there are no widgets."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None and self._molecules:
+            bundle[0]["image/png"] = base64.b64encode(export.still(self)).decode()
+        return bundle
+
+    async def to_png(self, timeout: float = 10.0) -> bytes:
+        """The picture as a browser draws it, as a PNG file: ``png = await view.to_png()``.
 
         Raises
         ------
         TimeoutError
             If no displayed view answers within ``timeout`` seconds.
         """
-        with self._picture_came:
-            self._pictures.pop(self.tick, None)
-            self.send({"kind": "picture", "tick": self.tick})
-            if not self._picture_came.wait_for(lambda: self.tick in self._pictures, timeout):
-                raise TimeoutError(
-                    f"no picture within {timeout} s: the viewer must be displayed in an open page whose "
-                    "kernel answers widgets while a cell runs (JupyterLab 4.4 with ipykernel 7, or later)"
-                )
-            return self._pictures[self.tick]
+        loop = asyncio.get_running_loop()
+        picture: asyncio.Future[bytes] = loop.create_future()
+        self._awaited.append((loop, picture))
+        self.send({"kind": "picture"})
+        try:
+            return await asyncio.wait_for(picture, timeout)
+        except TimeoutError:
+            raise TimeoutError(
+                f"no picture within {timeout} s: the viewer must be displayed in an open page, and the "
+                "kernel must answer widgets while a cell waits (ipykernel 7 or later)"
+            ) from None
 
     def _receive(self, _: Widget, content: dict[str, Any], buffers: list[memoryview]) -> None:
         if content.get("kind") == "step":
             self._steppers(1 if content.get("by", 0) > 0 else -1)
         elif content.get("kind") == "picture" and buffers:
-            with self._picture_came:
-                self._pictures = {int(content["tick"]): bytes(buffers[0])}
-                self._picture_came.notify_all()
+            awaited, self._awaited = self._awaited, []
+            for loop, picture in awaited:  # messages may come in another thread than the cell's
+                loop.call_soon_threadsafe(_settle, picture, bytes(buffers[0]))
 
     @traitlets.validate("picked")
     def _check_picked(self, proposal: traitlets.Bunch) -> list[int]:
@@ -248,10 +265,16 @@ def measure(molecule: Molecule, atoms: Sequence[int]) -> str:
             case 3:
                 return f"{geometry.angle(molecule.positions, *atoms):.1f}°"
             case 4:
-                return f"{geometry.torsion(molecule.positions, *atoms):.1f}°"
+                degrees = geometry.torsion(molecule.positions, *atoms)
+                return f"{round(degrees, 1) + 0.0:.1f}°"  # -0.0 + 0.0 is 0.0
     except ValueError:
         pass  # atoms on a line have no torsion: nothing to write
     return ""
+
+
+def _settle(future: asyncio.Future[bytes], value: bytes) -> None:
+    if not future.done():
+        future.set_result(value)
 
 
 def link_cameras(*views: Viewer) -> None:
