@@ -3,10 +3,15 @@
 The exchange of ωB97X-D mixes two Coulomb kernels, 1/r and erf(ωr)/r. The second is so smooth that
 three quarters of the fitting functions are redundant for it: both fitted tensors are stacked into one,
 a quarter longer than that of 1/r alone, and each exchange matrix is one pass over it.
+
+Large arrays are worked on in pieces that are small, so that they stay in the processor's cache, and
+reused, because a fresh page costs more than the arithmetic on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +22,40 @@ if TYPE_CHECKING:
 REDUNDANT = 1e-7
 """Fitting functions of the metric with a smaller eigenvalue are left out (PySCF's threshold)."""
 
-_BUFFER = 4e6  # bytes of work arrays that should stay in the processor's cache
-_CHUNK = 2e8  # bytes of integrals computed at a time
+NEGLIGIBLE = 20.0
+"""Products of primitives that fall off by more than exp(−20) are left out: 1e-8 Eh in a matrix."""
+
+SINGLE = 4e9
+"""Bytes that may be spent on a single-precision copy of the fitted tensor."""
+
+_BUFFER = 4e6  # bytes of tensor worked on at a time
+_CHUNK = 3e7  # bytes of integrals computed at a time
+
+
+@dataclass(frozen=True, eq=False)
+class _Metric:
+    """A factor X of the inverse of the fitting metric, X Xᵀ, shape (naux, kept)."""
+
+    lower: np.ndarray | None = None
+    "Cholesky factor L of the metric, for X = L⁻ᵀ."
+    factor: np.ndarray | None = None
+    "X itself, where the metric is singular."
+
+    def raise_(self, integrals: np.ndarray) -> np.ndarray:
+        """Xᵀ A for integrals A, shape (naux, m), C order; A may be overwritten."""
+        from scipy.linalg.blas import dtrsm
+
+        if self.factor is not None:
+            return self.factor.T @ integrals
+        return dtrsm(1.0, self.lower, integrals.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
+
+    def lift(self, fitted: np.ndarray) -> np.ndarray:
+        """X B for fitted quantities B, shape (kept, m)."""
+        from scipy.linalg import solve_triangular
+
+        if self.factor is not None:
+            return self.factor @ fitted
+        return solve_triangular(self.lower, fitted, lower=True, trans=1, check_finite=False)
 
 
 class CoulombExchange:
@@ -42,44 +79,57 @@ class CoulombExchange:
         from pyscf.df.addons import make_auxmol
 
         self.mol, self.aux = mol, make_auxmol(mol, auxbasis)
-        self.short = short
         self.kernels = [(0.0, short), (omega, long - short)]
         self._joined = mol + self.aux
-        halves = [self._metric_half(kernel) for kernel, _ in self.kernels]
-        self.offsets = np.cumsum([0] + [half.shape[1] for half in halves])
-        pairs = mol.nao * (mol.nao + 1) // 2
-        self.tensor = np.empty((self.offsets[-1], pairs))
+        self._joined._env[0] = NEGLIGIBLE
+        self._metrics, parts = [], []
+        for kernel, fraction in self.kernels:
+            self._metrics.append(self._metric(kernel))
+            parts.append(self._fitted(kernel, fraction, self._metrics[-1]))
+        self.rows = [len(part) for part in parts]
+        self.tensor = np.concatenate(parts)
         "Rows √fraction (μν|P)(P|Q)^−½ of both kernels, shape (rows, n(n+1)/2)."
-        for k, (kernel, fraction) in enumerate(self.kernels):
-            self._fill(
-                kernel, halves[k] * np.sqrt(fraction), self.tensor[self.offsets[k] : self.offsets[k + 1]]
-            )
-        self._halves = halves
+        self._single: np.ndarray | None = None
 
-    def matrices(self, orbitals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coulomb and exchange matrices, each (n, n), Eh.
+    def coulomb(self, density: np.ndarray) -> np.ndarray:
+        """Coulomb matrix of a density matrix, both (n, n), Eh."""
+        from pyscf import lib
+
+        rows, fraction = self.rows[0], self.kernels[0][1]
+        packed = _pack_density(density)
+        total = np.zeros(len(packed))
+        step = self._step(8)
+        for start in range(0, rows, step):
+            block = self.tensor[start : min(start + step, rows)]
+            total += (block @ packed) @ block
+        return lib.unpack_tril(total / fraction)
+
+    def exchange(self, orbitals: np.ndarray, double: bool = True) -> np.ndarray:
+        """Exchange matrix, shape (n, n), Eh.
 
         Parameters
         ----------
         orbitals
             C with density matrix 2 C Cᵀ, shape (n, occupied).
+        double
+            In double precision; otherwise in single, where memory allows, twice as fast.
         """
         from pyscf import lib
 
-        n, rows = self.mol.nao, self.offsets[1]
-        packed = _pack_density(2 * orbitals @ orbitals.T)
-        coulomb = np.zeros(self.tensor.shape[1])
-        exchange = np.zeros((n, n))
-        step = max(4, int(_BUFFER / (8 * n * n)))
-        transposed = np.ascontiguousarray(orbitals.T)
+        n = self.mol.nao
+        single = None if double else self._single_precision()
+        precision = np.float64 if single is None else np.float32
+        transposed = np.ascontiguousarray(orbitals.T, dtype=precision)
+        total = np.zeros((n, n))
+        step = self._step(precision().itemsize)
+        buffer = np.empty((step, n, n))
+        work = np.empty((step, *transposed.shape), precision)
         for start in range(0, len(self.tensor), step):
-            block = self.tensor[start : start + step]
-            if start < rows:
-                fitted = block[: rows - start]
-                coulomb += (fitted @ packed) @ fitted
-            half = np.matmul(transposed, lib.unpack_tril(block)).reshape(-1, n)  # (block · occupied, n)
-            exchange += half.T @ half
-        return lib.unpack_tril(coulomb / self.short), 2 * exchange
+            rows = self.tensor[start : start + step]
+            block = lib.unpack_tril(rows, out=buffer) if single is None else single[start : start + step]
+            half = np.matmul(transposed, block, out=work[: len(block)]).reshape(-1, n)
+            total += half.T @ half
+        return 2 * total
 
     def gradient(self, orbitals: np.ndarray) -> np.ndarray:
         """Derivative of both energies by the nuclei, orbitals held fixed, shape (N, 3), Eh/bohr."""
@@ -87,80 +137,96 @@ class CoulombExchange:
         gradient = np.zeros((self.mol.natm, 3))
         for k, (kernel, fraction) in enumerate(self.kernels):
             pair = self._fitted_pairs(k, orbitals)  # (naux, occupied, occupied)
-            charge = self._fitted_charge(density) if k == 0 else None
+            charge = self._fitted_charge(density) if k == 0 else np.zeros(len(pair))
             gradient += self._three_index(kernel, fraction, pair, orbitals, charge, density)
             flat = pair.reshape(len(pair), -1)
-            weight = fraction * (flat @ flat.T)
-            if charge is not None:
-                weight -= 0.5 * np.outer(charge, charge)
+            weight = fraction * (flat @ flat.T) - 0.5 * np.outer(charge, charge)
             with self.aux.with_range_coulomb(kernel):
                 slope = np.einsum("xpq,pq->px", self.aux.intor("int2c2e_ip1"), weight)
             # The electron's derivative is minus the nucleus's; P and Q count alike.
             gradient -= 2 * _per_atom(self.aux, slope)
         return gradient
 
-    def _metric_half(self, kernel: float) -> np.ndarray:
-        """X with X Xᵀ the inverse of the fitting metric, shape (naux, kept)."""
-        from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
+    def _step(self, itemsize: int) -> int:
+        """Rows of the unpacked tensor worked on at a time."""
+        return max(4, int(_BUFFER / (itemsize * self.mol.nao**2)))
+
+    def _single_precision(self) -> np.ndarray | None:
+        """The tensor unpacked in single precision, shape (rows, n, n), if there is room for it."""
+        from pyscf import lib
+
+        n = self.mol.nao
+        if self._single is None and len(self.tensor) * n * n * 4 <= SINGLE:
+            self._single = np.empty((len(self.tensor), n, n), np.float32)
+            step = self._step(8)
+            for start in range(0, len(self.tensor), step):
+                self._single[start : start + step] = lib.unpack_tril(self.tensor[start : start + step])
+        return self._single
+
+    def _metric(self, kernel: float) -> _Metric:
+        from scipy.linalg import LinAlgError, cholesky, eigh
 
         with self.aux.with_range_coulomb(kernel):
             metric = self.aux.intor("int2c2e", hermi=1)
         try:
-            lower = cholesky(metric, lower=True)
-            return solve_triangular(lower, np.eye(len(metric)), lower=True).T
+            return _Metric(lower=np.asfortranarray(cholesky(metric, lower=True)))
         except LinAlgError:
             values, vectors = eigh(metric)
             keep = values > REDUNDANT
-            return vectors[:, keep] / np.sqrt(values[keep])
+            return _Metric(factor=vectors[:, keep] / np.sqrt(values[keep]))
 
-    def _integrals(self, name: str, kernel: float, shells: tuple[int, ...], symmetry: str) -> np.ndarray:
-        """Three-centre integrals over a range of shells (orbital, orbital, fitting)."""
-        from pyscf import gto
+    def _fitted(self, kernel: float, fraction: float, metric: _Metric) -> np.ndarray:
+        """Fitted tensor of a kernel, shape (kept, n(n+1)/2)."""
+        naux, shells = self.aux.nao, self.mol.nbas
+        starts = self.mol.ao_loc_nr()
+        starts = starts * (starts + 1) // 2  # first pair of each shell
+        tensor = np.empty((naux if metric.factor is None else metric.factor.shape[1], starts[-1]))
+        integrals = self._integrator("int3c2e", kernel, "s2ij")
+        ranges = _ranges(starts, _CHUNK / (8 * naux))
+        memory = np.empty(naux * max(starts[last] - starts[first] for first, last in ranges))
+        for first, last in ranges:
+            ints = integrals((first, last, 0, shells, 0, self.aux.nbas), memory).T  # (naux, pairs)
+            tensor[:, starts[first] : starts[last]] = metric.raise_(ints)
+        tensor *= np.sqrt(fraction)
+        return tensor
 
-        first = self.mol.nbas
-        shells = (*shells[:4], first + shells[4], first + shells[5])
-        joined = self._joined
+    def _integrator(self, name: str, kernel: float, symmetry: str) -> Callable[..., np.ndarray]:
+        """Function of shells (orbital, orbital, fitting) and memory giving three-centre integrals."""
+        from pyscf.gto.moleintor import getints, make_cintopt
+
+        joined, first, name = self._joined, self.mol.nbas, f"{name}_sph"
+        atm, bas = joined._atm, joined._bas
         with joined.with_range_coulomb(kernel):
-            return gto.moleintor.getints(
-                f"{name}_sph", joined._atm, joined._bas, joined._env, shells, aosym=symmetry
-            )
+            env = joined._env.copy()
+        optimizer = make_cintopt(atm, bas[:first], env, name)
 
-    def _fill(self, kernel: float, half: np.ndarray, out: np.ndarray) -> None:
-        """Fitted tensor of a kernel, shape (kept, n(n+1)/2), into ``out``."""
-        ends = self.mol.ao_loc_nr()
-        transposed = np.ascontiguousarray(half.T)
-        first = 0
-        while first < self.mol.nbas:
-            last = first + 1
-            start = ends[first] * (ends[first] + 1) // 2
-            while last < self.mol.nbas:
-                stop = ends[last + 1] * (ends[last + 1] + 1) // 2
-                if (stop - start) * len(half) * 8 > _CHUNK:
-                    break
-                last += 1
-            stop = ends[last] * (ends[last] + 1) // 2
-            ints = self._integrals("int3c2e", kernel, (first, last, 0, last, 0, self.aux.nbas), "s2ij")
-            np.matmul(transposed, ints.T, out=out[:, start:stop])
-            first = last
+        def integrals(shells: tuple[int, ...], memory: np.ndarray) -> np.ndarray:
+            shells = (*shells[:4], first + shells[4], first + shells[5])
+            return getints(name, atm, bas, env, shells, aosym=symmetry, cintopt=optimizer, out=memory)
+
+        return integrals
 
     def _fitted_charge(self, density: np.ndarray) -> np.ndarray:
         """Fitting coefficients of the density, shape (naux,)."""
-        rows = slice(0, self.offsets[1])
-        return self._halves[0] @ (self.tensor[rows] @ _pack_density(density)) / np.sqrt(self.short)
+        fitted = self.tensor[: self.rows[0]] @ _pack_density(density)
+        return self._metrics[0].lift(fitted) / np.sqrt(self.kernels[0][1])
 
     def _fitted_pairs(self, k: int, orbitals: np.ndarray) -> np.ndarray:
         """Fitting coefficients of products of orbitals, shape (naux, occupied, occupied)."""
         from pyscf import lib
 
-        n, occupied = orbitals.shape
-        rows = self.tensor[self.offsets[k] : self.offsets[k + 1]]
+        occupied = orbitals.shape[1]
+        first = sum(self.rows[:k])
+        rows = self.tensor[first : first + self.rows[k]]
         products = np.empty((len(rows), occupied, occupied))
-        step = max(4, int(_BUFFER / (8 * n * n)))
+        step = self._step(8)
+        buffer = np.empty((step, self.mol.nao, self.mol.nao))
+        transposed = np.ascontiguousarray(orbitals.T)
         for start in range(0, len(rows), step):
-            block = lib.unpack_tril(rows[start : start + step])
-            products[start : start + step] = np.matmul(orbitals.T, block) @ orbitals
-        half = self._halves[k] / np.sqrt(self.kernels[k][1])
-        return (half @ products.reshape(len(rows), -1)).reshape(-1, occupied, occupied)
+            block = lib.unpack_tril(rows[start : start + step], out=buffer)
+            products[start : start + step] = np.matmul(transposed, block) @ orbitals
+        lifted = self._metrics[k].lift(products.reshape(len(rows), -1)) / np.sqrt(self.kernels[k][1])
+        return lifted.reshape(-1, occupied, occupied)
 
     def _three_index(
         self,
@@ -168,32 +234,40 @@ class CoulombExchange:
         fraction: float,
         pair: np.ndarray,
         orbitals: np.ndarray,
-        charge: np.ndarray | None,
+        charge: np.ndarray,
         density: np.ndarray,
     ) -> np.ndarray:
         """Part of the gradient from d(μν|P), shape (N, 3)."""
-        n, aux = self.mol.nao, self.aux
-        ends = aux.ao_loc_nr()
-        by_orbital, by_fitting = np.zeros((n, 3)), np.zeros((aux.nao, 3))
-        first = 0
-        while first < aux.nbas:
-            last = first + 1
-            while last < aux.nbas and (ends[last + 1] - ends[first]) * n * n * 24 <= _CHUNK:
-                last += 1
-            p = slice(ends[first], ends[last])
-            weight = np.matmul(orbitals @ pair[p], orbitals.T) * (-2 * fraction)  # (P, n, n)
-            if charge is not None:
+        n, shells, starts = self.mol.nao, self.mol.nbas, self.aux.ao_loc_nr()
+        by_orbital, by_fitting = np.zeros((n, 3)), np.zeros((self.aux.nao, 3))
+        integrals = self._integrator("int3c2e_ip1", kernel, "s1")
+        ranges = _ranges(starts, _CHUNK / (24 * n * n))
+        width = max(starts[last] - starts[first] for first, last in ranges)
+        memory, weights = np.empty(3 * n * n * width), np.empty((width, n, n))
+        transposed = np.ascontiguousarray(orbitals.T)
+        for first, last in ranges:
+            p = slice(starts[first], starts[last])
+            weight = weights[: starts[last] - starts[first]]
+            np.matmul((-2 * fraction) * (orbitals @ pair[p]), transposed, out=weight)
+            if charge.any():
                 weight += charge[p, None, None] * density
-            shells = (0, self.mol.nbas, 0, self.mol.nbas, first, last)
-            ints = self._integrals("int3c2e_ip1", kernel, shells, "s1").transpose(0, 3, 2, 1)
-            for x in range(3):
-                slope = np.einsum("pnm,pnm->pm", ints[x], weight)
-                by_orbital[:, x] += slope.sum(axis=0)
-                by_fitting[p, x] += slope.sum(axis=1)
-            first = last
+            ints = integrals((0, shells, 0, shells, first, last), memory).transpose(0, 3, 2, 1)
+            slope = np.einsum("xpnm,pnm->xpm", ints, weight)
+            by_orbital += slope.sum(axis=1).T
+            by_fitting[p] += slope.sum(axis=2).T
         # Both orbitals of a pair count alike; what moves with the fitting function follows from
         # translational invariance.
-        return 2 * (_per_atom(aux, by_fitting) - _per_atom(self.mol, by_orbital))
+        return 2 * (_per_atom(self.aux, by_fitting) - _per_atom(self.mol, by_orbital))
+
+
+def _ranges(starts: np.ndarray, size: float) -> list[tuple[int, int]]:
+    """Cut shells into ranges of at most ``size`` functions (but at least one shell)."""
+    ranges, first = [], 0
+    for last in range(1, len(starts)):
+        if last == len(starts) - 1 or starts[last + 1] - starts[first] > size:
+            ranges.append((first, last))
+            first = last
+    return ranges
 
 
 def _pack_density(density: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The self-consistent field of a closed-shell range-separated hybrid, arranged for few expensive steps.
 
-Nearly all iterations use a coarse integration grid plus a constant matrix, the difference between the
-fine and the coarse potential at a recent density. That difference barely changes with the density, so
-the fine grid is visited two or three times only, and what is converged is exactly the fine one.
+Nearly all iterations use a coarse integration grid and exchange in single precision, plus a constant
+matrix: the difference between the exact and the cheap Hamiltonian at a recent density. That difference
+barely changes with the density, so the exact one is computed two or three times only, and what is
+converged is the exact one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ COARSE_LEVEL = 0
 """PySCF's grid level for the cheap iterations."""
 
 FIRST = 0.03
-"""Orbital gradient, Eh, below which the fine grid is visited first."""
+"""Orbital gradient, Eh, below which the exact Hamiltonian is computed first."""
 
 LEVEL_SHIFT = 0.3
 """Eh, for molecules that do not converge without."""
@@ -30,8 +31,11 @@ LEVEL_SHIFT = 0.3
 MEMORY = 10
 """Iterates kept for extrapolation."""
 
+SINGLE_NOISE = 1e-5
+"""Orbital gradient, Eh, that single precision cannot go below."""
+
 REFRESH = 0.02
-"""The fine potential is computed anew when the orbital gradient has fallen by this factor since."""
+"""The exact Hamiltonian is computed anew when the orbital gradient has fallen by this factor since."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,19 +113,19 @@ class SCF:
         """
         history = _History()
         shift, energy_shift = np.zeros_like(self.core), 0.0
+        double = tolerance < SINGLE_NOISE
         refresh_below = FIRST
         energy = change = np.inf
         for iteration in range(1, max_iterations + 1):
             density = 2 * orbitals @ orbitals.T
-            coulomb, exchange = self.jk.matrices(orbitals)
-            smooth = self.core + coulomb - 0.5 * exchange
+            smooth = self.core + self.jk.coulomb(density)
             smooth_energy = 0.5 * np.vdot(density, self.core + smooth) + self.mol.energy_nuc()
-            coarse_energy, coarse = self.coarse.energy_and_matrix(density)
+            coarse_energy, coarse = self._exchange_correlation(orbitals, density, self.coarse, double)
             hamiltonian = smooth + coarse + shift
             previous, energy = energy, smooth_energy + coarse_energy + energy_shift
             error = history.add(self._orthogonal(hamiltonian), self.root @ orbitals)
             if error < refresh_below:
-                fine_energy, fine = self.fine.energy_and_matrix(density)
+                fine_energy, fine = self._exchange_correlation(orbitals, density, self.fine, True)
                 error = history.shift(self._orthogonal(fine - coarse - shift))
                 shift, energy_shift = fine - coarse, fine_energy - coarse_energy
                 hamiltonian, energy = smooth + fine, smooth_energy + fine_energy
@@ -176,6 +180,14 @@ class SCF:
             with mol.with_rinv_at_nucleus(atom):
                 gradient[atom] -= 2 * charge * np.einsum("xij,ij->x", mol.intor("int1e_iprinv"), density)
         return gradient + grad_nuc(mol)
+
+    def _exchange_correlation(
+        self, orbitals: np.ndarray, density: np.ndarray, grid: XCIntegrator, double: bool
+    ) -> tuple[float, np.ndarray]:
+        """Energy and matrix of the part that has a cheap and an exact form."""
+        energy, matrix = grid.energy_and_matrix(density)
+        exchange = self.jk.exchange(orbitals, double)
+        return energy - 0.25 * np.vdot(density, exchange), matrix - 0.5 * exchange
 
     def _orthogonal(self, matrix: np.ndarray) -> np.ndarray:
         return self.inverse_root @ matrix @ self.inverse_root
