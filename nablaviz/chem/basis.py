@@ -160,13 +160,13 @@ def _order(numbers: tuple[int, ...], convention: str) -> np.ndarray:
 def to_pyscf(matrix: np.ndarray, numbers: np.ndarray, convention: str) -> np.ndarray:
     """Reorder a matrix, shape (n, n), from ``convention`` to PySCF's order."""
     index = order(numbers, convention)
-    return matrix if convention == "pyscf" else matrix[np.ix_(index, index)]
+    return matrix if convention == "pyscf" else matrix.take(index, axis=0).take(index, axis=1)
 
 
 def from_pyscf(matrix: np.ndarray, numbers: np.ndarray, convention: str) -> np.ndarray:
     """Reorder a matrix, shape (n, n), from PySCF's order to ``convention``."""
     index = np.argsort(order(numbers, convention))
-    return matrix if convention == "pyscf" else matrix[np.ix_(index, index)]
+    return matrix if convention == "pyscf" else matrix.take(index, axis=0).take(index, axis=1)
 
 
 @dataclass(frozen=True)

@@ -114,27 +114,32 @@ def columns(blobs: Sequence[bytes], sizes: Sequence[int]) -> tuple[np.ndarray, n
         If a blob is damaged or does not hold them.
     """
     energies, forces = [], []
-    known: dict[tuple[bytes, int], tuple[int, slice] | None] = {}  # the same for most molecules of a size
+    known: dict[bytes, tuple[int, int, int, slice]] = {}  # the text is the same for most molecules of a size
     for blob, n in zip(blobs, sizes, strict=True):
-        key = _text(blob)
-        if key not in known:
-            known[key] = _plain(_parse(*key))
-        place = known[key]
-        if place and place[1].stop - place[1].start == 24 * n:
-            energies.append(_FLOAT.unpack_from(blob, place[0])[0])
-            forces.append(blob[place[1]])
-        else:
-            entries = _parse(*key)
-            energies.append(float(array(blob, entries.get("energy"), (), "energy")))
-            forces.append(array(blob, entries.get("forces"), (n, 3), "forces").tobytes())
+        offset = int.from_bytes(blob[:8], "little")
+        place = known.get(blob[offset:])
+        if place is None or place[:2] != (offset, n):
+            place = _plain(blob, n)
+            if place is None:
+                entries = contents(blob)
+                energies.append(float(array(blob, entries.get("energy"), (), "energy")))
+                forces.append(array(blob, entries.get("forces"), (n, 3), "forces").tobytes())
+                continue
+            known[blob[offset:]] = place
+        energies.append(_FLOAT.unpack_from(blob, place[2])[0])
+        forces.append(blob[place[3]])
     return np.array(energies), np.frombuffer(b"".join(forces), "<f8").reshape(-1, 3)
 
 
-def _plain(entries: dict[str, Any]) -> tuple[int, slice] | None:
-    """Where the energy starts and the forces lie, if both are arrays of float64."""
+def _plain(blob: bytes, n: int) -> tuple[int, int, int, slice] | None:
+    """Offset of the text, n, start of the energy, place of the forces, if both are arrays of float64."""
+    _, offset = _text(blob)
+    entries = contents(blob)
     energy, forces = entries.get("energy"), entries.get("forces")
     if not (
         isinstance(energy, Stored) and isinstance(forces, Stored) and energy.dtype == forces.dtype == "<f8"
     ):
         return None
-    return (energy.start, slice(forces.start, forces.stop)) if energy.stop - energy.start == 8 else None
+    if (energy.stop - energy.start, forces.stop - forces.start) != (8, 24 * n):
+        return None
+    return offset, n, energy.start, slice(forces.start, forces.stop)

@@ -120,8 +120,11 @@ def conform(table: pd.DataFrame) -> pd.DataFrame:
     """Give a table exactly the columns and types of ``COLUMNS``; missing ones become NA."""
     import pandas as pd
 
-    columns = {name: table.get(name, pd.Series(pd.NA, index=table.index, dtype="object")) for name in COLUMNS}
-    return pd.DataFrame({n: _cast(c, COLUMNS[n]) for n, c in columns.items()}).reset_index(drop=True)
+    def absent(dtype: str) -> pd.Series:
+        return pd.Series(np.nan if dtype == "float64" else pd.NA, index=table.index, dtype=dtype)
+
+    columns = {n: _cast(table[n], dtype) if n in table else absent(dtype) for n, dtype in COLUMNS.items()}
+    return pd.DataFrame(columns).reset_index(drop=True)
 
 
 def _cast(column: pd.Series, dtype: str) -> pd.Series:

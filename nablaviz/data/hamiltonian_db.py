@@ -118,7 +118,7 @@ class HamiltonianDatabase(SqliteDataset):
         assert self.match is not None
         with located(self.where(row)):
             numbers, _, stored = self._overlap_as_stored(row)
-            return basis.to_pyscf(stored, numbers, self.match.convention)
+            return basis.to_pyscf(stored, numbers, self.match.convention).astype(np.float64)
 
     def _decode(self, row: int) -> Conformer:
         assert self.match is not None
@@ -128,7 +128,8 @@ class HamiltonianDatabase(SqliteDataset):
         _check_ids([ids])
         energy = None if e is None else number(e, "E")
         forces = _forces(f, len(numbers))
-        hamiltonian = None if h is None else _matrix(h, numbers, "H")
+        if h is not None:
+            h = basis.to_pyscf(_matrix(h, numbers, "H"), numbers, self.match.convention).astype(np.float64)
         return Conformer(
             Molecule(numbers, _positions(r, len(numbers)) * angstrom),
             moses_id=ids[0],
@@ -136,9 +137,7 @@ class HamiltonianDatabase(SqliteDataset):
             energy=energy,
             formation_energy=None if energy is None else formation_energy(energy, numbers),
             forces=forces / angstrom if forces.any() else None,
-            hamiltonian=None
-            if hamiltonian is None
-            else basis.to_pyscf(hamiltonian, numbers, self.match.convention),
+            hamiltonian=h,
             source=self.where(row),
         )
 
@@ -191,7 +190,7 @@ def _forces(blob: object, atoms: int) -> np.ndarray:
 
 def _matrix(blob: object, numbers: np.ndarray, name: str) -> np.ndarray:
     n = basis.size(numbers)
-    return symmetric(from_blob(blob, "<f4", (n, n), name).astype(np.float64), name)
+    return symmetric(from_blob(blob, "<f4", (n, n), name), name)
 
 
 def _check_ids(ids: list[Any]) -> None:
