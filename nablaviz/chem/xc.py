@@ -22,6 +22,9 @@ BLOCK = 400
 NEGLIGIBLE = 1e-7
 """A basis function whose magnitude stays below this in a block is left out of it."""
 
+SECOND = ((4, 5, 6), (5, 7, 8), (6, 8, 9))
+"""Where PySCF keeps the second derivatives."""
+
 CACHE = 4e9
 """Bytes of basis function values kept; beyond it they are computed again each time."""
 
@@ -33,6 +36,8 @@ class _Block:
     "The molecule with the shells that reach the block alone."
     orbitals: np.ndarray
     "Which basis functions these are, shape (m,)."
+    pairs: tuple[np.ndarray, ...]
+    "Index of their square in a matrix."
     coords: np.ndarray
 
     def values(self, derivatives: int) -> np.ndarray:
@@ -62,6 +67,7 @@ class XCIntegrator:
         self.blocks = [_block(mol, self.coords, points, reach) for points in slices]
         self._cache: dict[int, np.ndarray] = {}
         self._room = CACHE
+        self._last: tuple[np.ndarray, float, np.ndarray] | None = None
 
     @classmethod
     def on_atoms(cls, mol: gto.Mole, xc: str, level: int) -> XCIntegrator:
@@ -75,48 +81,45 @@ class XCIntegrator:
 
     def energy_and_matrix(self, density: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy (Eh) and matrix (n, n) (Eh) of a density matrix (n, n)."""
-        rho = np.zeros((4, len(self.weights)))
-        for i, block in enumerate(self.blocks):
-            ao = self._values(i)
-            half = density[np.ix_(block.orbitals, block.orbitals)] @ ao[0]  # (m, points)
-            rho[:, block.points] = np.einsum("cmp,mp->cp", ao, half)
-        rho[1:] *= 2
-        energy, potential = self._potential(rho)
-        potential[0] *= 0.5
+        energy, potential = self._energy_and_potential(density)
+        half = potential * [[0.5], [1], [1], [1]]  # the matrix is symmetrised at the end
         matrix = np.zeros_like(density)
         for i, block in enumerate(self.blocks):
             ao = self._values(i)
-            weighted = np.einsum("cmp,cp->mp", ao, potential[:, block.points])
-            matrix[np.ix_(block.orbitals, block.orbitals)] += ao[0] @ weighted.T
+            weighted = np.einsum("cmp,cp->mp", ao, half[:, block.points])
+            matrix[block.pairs] += ao[0] @ weighted.T
         return energy, matrix + matrix.T
 
     def gradient(self, density: np.ndarray) -> np.ndarray:
         """Derivative of the energy by the nuclei, grid held fixed, shape (N, 3), Eh/bohr."""
-        rho = np.zeros((4, len(self.weights)))
-        for i, block in enumerate(self.blocks):
-            ao = self._values(i)
-            half = density[np.ix_(block.orbitals, block.orbitals)] @ ao[0]
-            rho[:, block.points] = np.einsum("cmp,mp->cp", ao, half)
-        rho[1:] *= 2
-        potential = self._potential(rho)[1]
+        potential = self._energy_and_potential(density)[1]
         per_orbital = np.zeros((len(density), 3))
         for block in self.blocks:
             ao = block.values(2)
             v = potential[:, block.points]
-            local = density[np.ix_(block.orbitals, block.orbitals)]
-            half = local @ ao[0]
+            local = density[block.pairs]
+            half = local @ ao[0]  # (m, points)
             weighted = local @ np.einsum("cmp,cp->mp", ao[:4], v)
-            hessian = ao[[[4, 5, 6], [5, 7, 8], [6, 8, 9]]]
-            bent = np.einsum("xymp,yp->xmp", hessian, v[1:])
-            per_orbital[block.orbitals] += np.einsum("xmp,mp->mx", ao[1:4], weighted)
-            per_orbital[block.orbitals] += np.einsum("xmp,mp->mx", bent, half)
+            slope = np.einsum("xmp,mp->mx", ao[1:4], weighted)
+            for y in range(3):
+                weighted = half * v[1 + y]
+                for x in range(3):
+                    slope[:, x] += np.einsum("mp,mp->m", ao[SECOND[x][y]], weighted)
+            per_orbital[block.orbitals] += slope
         starts = self.mol.aoslice_by_atom()[:, 2]
         return -2 * np.add.reduceat(per_orbital, starts, axis=0)
 
-    def _potential(self, rho: np.ndarray) -> tuple[float, np.ndarray]:
-        """Energy and w ∂f/∂(ρ, ∇ρ), shape (4, points)."""
-        exc, vxc = self._numint.eval_xc_eff(self.xc, rho, deriv=1, xctype="GGA")[:2]
-        return float((rho[0] * self.weights) @ exc), vxc * self.weights
+    def _energy_and_potential(self, density: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy (Eh) and w ∂f/∂(ρ, ∇ρ), shape (4, points); the last is remembered."""
+        if self._last is None or not np.array_equal(self._last[0], density):
+            rho = np.empty((4, len(self.weights)))
+            for i, block in enumerate(self.blocks):
+                ao = self._values(i)
+                rho[:, block.points] = np.einsum("cmp,mp->cp", ao, density[block.pairs] @ ao[0])
+            rho[1:] *= 2
+            exc, vxc = self._numint.eval_xc_eff(self.xc, rho, deriv=1, xctype="GGA")[:2]
+            self._last = density, float((rho[0] * self.weights) @ exc), vxc * self.weights
+        return self._last[1:]
 
     @cached_property
     def _numint(self) -> Any:
@@ -179,4 +182,4 @@ def _block(mol: gto.Mole, coords: np.ndarray, points: slice, reach: np.ndarray) 
     local._bas = np.ascontiguousarray(mol._bas[shells])
     ends = mol.ao_loc_nr()
     orbitals = np.concatenate([np.arange(ends[s], ends[s + 1]) for s in shells] or [np.arange(0)])
-    return _Block(points, local, orbitals, np.asfortranarray(here))
+    return _Block(points, local, orbitals, np.ix_(orbitals, orbitals), np.asfortranarray(here))
