@@ -91,7 +91,9 @@ def array(blob: bytes, value: Any, shape: tuple[int, ...], name: str) -> np.ndar
     if isinstance(value, Stored):
         found = np.frombuffer(blob[value.start : value.stop], value.dtype).reshape(value.shape)
     elif isinstance(value, (int, float, list)):
-        found = np.asarray(value, dtype=np.float64)
+        found = np.asarray(value)
+        if found.dtype.kind not in "if":  # NumPy would make numbers of texts
+            raise ValueError(f"{name} must be numbers")
     else:
         raise ValueError(f"{name} must be numbers, not {type(value).__name__}")
     # A scalar is stored as a number, a list of one or an array of one; all are in published files.

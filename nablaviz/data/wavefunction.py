@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAGIC = b"\x93NUMPY"
-LARGEST = 1 << 29
-"""Largest file that is read, bytes; that of 62 atoms has about 40 million."""
+LARGEST = 1 << 28
+"""Largest file that is read, bytes; that of 62 atoms has about 65 million."""
 
 LENGTH_UNITS = {"Angstrom": 1.0, "Bohr": BOHR2ANGSTROM}
 

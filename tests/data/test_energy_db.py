@@ -218,6 +218,8 @@ GOOD = {"energy": np.array([-0.3]), "forces": FORCES}
         ),
         ({"data": object_to_bytes(GOOD | {"energy": np.array([1.0, 2.0])})}, "energy must have shape"),
         ({"data": object_to_bytes(GOOD | {"energy": "low"})}, "energy must be numbers, not str"),
+        ({"data": object_to_bytes(GOOD | {"energy": ["-0.3"]})}, "energy must be numbers"),
+        ({"data": object_to_bytes(GOOD | {"energy": True})}, "energy must be numbers"),
         ({"key_value_pairs": "{'moses_id': 1}"}, "malformed JSON"),
         ({"key_value_pairs": '{"moses_id": "1"}'}, "moses_id must be a whole number, not str"),
         (
