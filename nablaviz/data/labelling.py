@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nablaviz.chem.dft import SCFError, Settings, label
+from nablaviz.chem.dft import Settings, label
 from nablaviz.data.dataset import Key
 from nablaviz.data.store_writer import StoreWriter
 from nablaviz.molecule import Conformer
@@ -128,7 +128,7 @@ def label_all(
                 if future.status == "finished":
                     result = future.result()
                 else:  # the worker died, again and again
-                    result = replace(conformer, error=f"worker lost: {future.exception()}")
+                    result = replace(conformer, error=f"no result: {future.exception()}")
                 writer.add(result)
                 failed += result.error is not None
                 bar.update()
@@ -141,7 +141,7 @@ def label_or_explain(conformer: Conformer, settings: Settings) -> Conformer:
     """The labelled conformer, or one whose ``error`` says why there are no labels."""
     try:
         labels = label(conformer.molecule, settings=settings)
-    except (SCFError, ValueError, MemoryError) as fault:
+    except (ArithmeticError, MemoryError, RuntimeError, ValueError) as fault:
         return replace(conformer, error=f"{type(fault).__name__}: {fault}")
     names = ("energy", "formation_energy", "forces", "hamiltonian", "orbital_energies", "dipole")
     return replace(conformer, **{n: getattr(labels, n) for n in (*names, "scf_iterations", "wall_time")})
