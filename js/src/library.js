@@ -1,6 +1,8 @@
 // One copy of 3Dmol.js and one WebGL context per page, however many viewers it holds.
 
-const page = (globalThis.__nablaviz ??= { library: null, views: new Set() });
+// Each viewer comes with its own copy of this module: what they share hangs on the page.
+const page = (globalThis.__nablaviz ??= { library: null, views: new Set(), contexts: new WeakMap() });
+const { contexts } = page;
 
 /** All living views of the page. */
 export const views = page.views;
@@ -39,7 +41,6 @@ const OF_CONTEXT = [
   "_scratchTexture", "_screenshader", "_AOshader", "_blurshader", "_vertexattribpos", "_aovertexattribpos",
   "_blurvertexattribpos", "_screenQuadVBO",
 ];
-const contexts = new WeakMap();
 
 /** Makes a renderer keep all that belongs to its context where the context's other renderers find it. */
 function shareContext(renderer) {

@@ -25,6 +25,7 @@ export class View {
     this.$3Dmol = $3Dmol;
     this.stale = new Set(REDRAWN);
     this.atoms = [];
+    this.centre = [0, 0, 0];
     this.undo = [];
     this.build(el);
     const listen = (event, act) => {
@@ -130,7 +131,10 @@ export class View {
     if (changed("size")) this.viewer.resize();
     if (changed("background")) this.paintBackground();
     if (changed("scene")) {
+      const camera = this.fitted && this.getCamera();
       this.molecules = decode(scene);
+      this.centre = scene.centre ?? [0, 0, 0];
+      if (camera) this.applyCamera(camera);
       this.box.setAttribute("aria-label", `3D view of ${scene.formula ?? "nothing"}. Arrow keys step, Escape unpicks.`);
     }
     const sceneChanged = changed("scene", "representation", "palette");
@@ -141,8 +145,9 @@ export class View {
         palette: get("palette"),
       });
       drawArrows(this.viewer, this.atoms, scene.arrows);
-      const [x, y, z] = scene.centre ?? [];
-      const far = this.molecules.flatMap(({ atoms }) => atoms.map((atom) => Math.hypot(atom.x - x, atom.y - y, atom.z - z)));
+      const [x, y, z] = this.centre;
+      const atoms = this.molecules.flatMap((molecule) => molecule.atoms);
+      const far = atoms.map((atom) => Math.hypot(atom.x - x, atom.y - y, atom.z - z));
       this.radius = Math.max(0, ...far) + this.margin();
     }
     if (changed("measurement", "picked")) this.said.textContent = this.spoken();
@@ -188,7 +193,7 @@ export class View {
   /** Where the atoms of the active molecule are on the screen: `{x, y, radius}`, CSS pixels. */
   places() {
     const [x, y, z, distance, ...turn] = this.getCamera();
-    const centre = this.model.get("scene").centre;
+    const { centre } = this;
     const { clientWidth, clientHeight } = this.stage;
     return (atom) => {
       const at = turned([atom.x - centre[0] - x, atom.y - centre[1] - y, atom.z - centre[2] - z], turn);
@@ -228,12 +233,12 @@ export class View {
   /** The camera as the trait has it: offset from the centre, distance, rotation. */
   getCamera() {
     const [x, y, z, zoom, ...turn] = this.viewer.getView();
-    const centre = this.model.get("scene").centre;
+    const { centre } = this;
     return [-x - centre[0], -y - centre[1], -z - centre[2], CAMERA_Z - zoom, ...turn];
   }
 
   applyCamera([x, y, z, distance, ...turn]) {
-    const centre = this.model.get("scene").centre;
+    const { centre } = this;
     this.fitted = true;
     this.quiet = true;
     this.viewer.setView([-x - centre[0], -y - centre[1], -z - centre[2], CAMERA_Z - distance, ...turn]);
@@ -264,7 +269,8 @@ export class View {
   }
 
   fit() {
-    const { centre, facing } = this.model.get("scene");
+    const { centre } = this;
+    const { facing } = this.model.get("scene");
     const margin = this.margin();
     // what the view must hold as it is turned now, and most of it however it is turned
     const rise = Math.tan(HALF_ANGLE);

@@ -188,7 +188,9 @@ class Lab:
 
     def get(self, path: str, method: str = "GET") -> Any:
         """An answer of the server's REST interface."""
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(self.url + path, method=method), timeout=10
+        ) as answer:
             return json.loads(answer.read() or "null")
 
     def open(self, cells: Sequence[str] | Path) -> Notebook:
@@ -244,7 +246,7 @@ def jupyterlab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     lab.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def lab(jupyterlab: Lab) -> Iterator[Lab]:
     """JupyterLab; afterwards no page of the test may have logged an error or left this machine."""
     before = len(jupyterlab.opened)

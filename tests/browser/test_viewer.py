@@ -1,0 +1,230 @@
+"""The 3D viewer in a real JupyterLab and a real Chromium."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+MOLECULES = """
+import numpy as np
+from IPython.display import display
+from ipywidgets import HBox
+from nablaviz import Molecule
+from nablaviz.views.viewer import Viewer, link_cameras
+
+XYZ = np.array([
+    [0, 0, 0], [1.42, 0, 0], [-0.36, 1.03, 0], [-0.36, -0.51, 0.89], [-0.36, -0.51, -0.89], [1.74, 0.91, 0]
+])
+methanol = Molecule([6, 8, 1, 1, 1, 1], XYZ, "CO")
+
+def variant(i):
+    "One of 24 molecules that look different, each somewhere else."
+    numbers = [(6, 9, 17, 35, 16, 7)[i % 6], 8, (1, 17, 8, 6)[i // 6], 1, 1, 1]
+    return Molecule(numbers, XYZ + 3 * i)
+"""
+
+HOSTILE = "</script><img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
+
+
+def pixels(url: str) -> np.ndarray:
+    """Pixels of a data URL, shape (height, width, 3)."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")).astype(int)
+
+
+def pictures(notebook) -> list[np.ndarray]:
+    """What the WebGL canvas of each viewer shows."""
+    urls = notebook.page.evaluate(
+        "[...document.querySelectorAll('.nablaviz-stage canvas')].map((canvas) => canvas.toDataURL())"
+    )
+    return [pixels(url) for url in urls]
+
+
+def place(notebook, atom: int, view: int = 0) -> tuple[float, float]:
+    """Where 3Dmol says that an atom of the first model is, in the window."""
+    at = notebook.page.evaluate(
+        """([view, atom]) => {
+          const canvas = document.querySelectorAll(".nablaviz-stage canvas")[view];
+          canvas.scrollIntoView({ block: "nearest" });
+          const viewer = canvas._3dmol_viewer;
+          return viewer.modelToScreen(viewer.selectedAtoms({ index: atom })[0]);
+        }""",
+        [view, atom],
+    )
+    return at["x"], at["y"]
+
+
+def says(notebook, text: str) -> None:
+    """Wait until the first view says it to a screen reader."""
+    said = "(text) => document.querySelector('.nablaviz-said').textContent === text"
+    notebook.page.wait_for_function(said, arg=text)
+
+
+def drag(notebook, view: int = 0, by: int = 80) -> None:
+    box = notebook.page.locator(".nablaviz-stage").nth(view).bounding_box()
+    x, y = box["x"] + 30, box["y"] + box["height"] - 50
+    notebook.page.mouse.move(x, y)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(x + by, y - by / 2, steps=4)
+    notebook.page.mouse.up()
+
+
+def test_one_view(lab):
+    notebook = lab.open([
+        MOLECULES,
+        "view, other, steps = Viewer(methanol, height='300px'), Viewer(variant(5), height='300px'), []\n"
+        "view.on_step(steps.append)\n"
+        "link_cameras(view, other)\n"
+        "HBox([view, other])",
+        "'the cell below'",
+    ])  # fmt: skip
+    page = notebook.page
+    notebook.run_all()
+    notebook.wait_ready(2)
+    notebook.until("view.ready == view.tick and len(view.camera) == 8", True)
+
+    # a click reaches Python, a click again unpicks, two measure
+    for atom in (0, 1, 0):
+        page.mouse.click(*place(notebook, atom))
+    notebook.until("view.picked", [1])
+    page.mouse.click(*place(notebook, 2))
+    notebook.until("view.picked, view.measurement", ([1, 2], "2.057 Å"))
+    says(notebook, "O1 – H2   2.057 Å")
+
+    # Escape and a click on the background clear
+    page.keyboard.press("Escape")
+    notebook.until("view.picked", [])
+    page.mouse.click(*place(notebook, 0))
+    notebook.until("view.picked", [0])
+    corner = page.locator(".nablaviz-stage").first.bounding_box()
+    page.mouse.click(corner["x"] + 8, corner["y"] + 60)
+    notebook.until("view.picked", [])
+
+    # picking in Python shows in the browser
+    assert notebook.python("None", setup="view.picked = [2, 0, 1]") is None
+    says(notebook, "H2 – C0 – O1   109.3°")
+    marks = "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+    overlay = page.evaluate(f"[...({marks})(document.querySelector('.nablaviz-overlay'))]")
+    accent = np.abs(np.array(overlay).reshape(-1, 4) - [0x00, 0xB4, 0xD8, 255]).max(axis=1) < 3
+    assert accent.sum() > 100
+
+    # keys reach Python and leave the notebook's own selection alone
+    before = page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex")
+    for key in ("ArrowDown", "ArrowUp", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+    notebook.until("steps", [1, -1, 1, -1])
+    assert page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex") == before
+
+    # turning one turns the other, and both reach Python
+    camera = notebook.python("view.camera")
+    drag(notebook, 0)
+    notebook.python("None", setup=f"before = {camera}")
+    notebook.until("view.camera != before and view.camera == other.camera", True)
+    turned = notebook.python("view.camera")
+    assert turned[:4] == pytest.approx(camera[:4])
+    assert np.linalg.norm(turned[4:]) == pytest.approx(1, abs=1e-6)
+
+    # the camera is kept when the molecule changes, and goes where Python says
+    assert notebook.python("view.camera", setup="view.show(variant(9)); other.show(methanol)") == turned
+    notebook.until("view.ready == view.tick", True)
+    assert notebook.python("view.camera, view.picked") == (turned, [])
+    shown = pictures(notebook)
+    notebook.python("None", setup="other.camera = before")
+    notebook.until("view.camera", pytest.approx(camera))
+    assert all((a != b).any() for a, b in zip(shown, pictures(notebook), strict=True))
+
+    # scrolling belongs to the page until the view is clicked
+    zoom = notebook.python("view.camera[3]")
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(*place(notebook, 0))
+    page.mouse.wheel(0, 60)
+    page.wait_for_timeout(300)
+    assert notebook.python("view.camera[3]") == zoom
+    page.mouse.click(*place(notebook, 0))
+    page.mouse.wheel(0, 60)
+    notebook.python("None", setup=f"zoom = {zoom}")
+    notebook.until("view.camera[3] != zoom", True)
+
+    # strings are text, never markup
+    notebook.python("None", setup=f"view.show(Molecule([8, 1, 1], XYZ[:3], {HOSTILE!r}), legend={HOSTILE!r})")
+    notebook.until("view.ready == view.tick", True)
+    assert page.evaluate("window.hacked") is None
+
+    # the theme
+    for theme, paper in (("dark", 0x11), ("light", 0xFF)):
+        notebook.theme(theme)
+        page.wait_for_function(
+            "(c) => document.querySelector('.nablaviz-stage canvas')._3dmol_viewer.bgColor === c",
+            arg=paper * 0x10101,
+        )
+        assert (pictures(notebook)[0][0, 0] == paper).all()
+
+    # the browser's picture
+    notebook.python("None", setup="png = await view.to_png()", timeout=60)
+    picture = Image.open(io.BytesIO(notebook.python("png")))
+    assert picture.format == "PNG"
+    assert picture.size == pictures(notebook)[0].shape[1::-1]
+
+
+def test_many_views(lab):
+    count = 24
+    shown = f"views = [Viewer(variant(i), height='150px', width='240px') for i in range({count})]"
+    many = lab.open([MOLECULES, shown + "\ndisplay(*views)"])
+    many.run_all(timeout=120)
+    many.wait_ready(count, timeout=120)
+    # drawn again in another order, each between two others
+    many.python("None", setup="for i in range(24):\n    views[7 * i % 24].show(variant(7 * i % 24))")
+    many.until("all(view.ready == 2 for view in views)", True, timeout=120)
+    together = pictures(many)
+    assert len(together) == count
+    assert many.page.evaluate("globalThis.__nablaviz.views.size") == count
+    contexts = many.page.evaluate(
+        "new Set([...document.querySelectorAll('.nablaviz-stage canvas')]"
+        ".map((canvas) => canvas._3dmol_viewer.renderer.getContext())).size"
+    )
+    assert contexts == 1
+
+    alone = lab.open([MOLECULES, "view = Viewer(variant(0), height='150px', width='240px'); view"])
+    alone.run_all()
+    for i, picture in enumerate(together):
+        alone.python("None", setup=f"view.show(variant({i}), keep_camera=False)")
+        alone.until("view.ready == view.tick and len(view.camera) == 8", True, timeout=30)
+        np.testing.assert_allclose(picture, pictures(alone)[0], atol=2, err_msg=f"view {i}")
+    for i, picture in enumerate(together[1:]):
+        assert np.abs(picture - together[i]).mean() > 0.5, f"views {i} and {i + 1} look the same"
+
+    # the browser may take the context away: all come back
+    many.page.evaluate(
+        "document.querySelector('.nablaviz-stage canvas')._3dmol_viewer.renderer.getContext()"
+        ".getExtension('WEBGL_lose_context').loseContext()"
+    )
+    many.page.wait_for_function(
+        "[...document.querySelectorAll('.nablaviz-stage canvas')]"
+        ".every((c) => c._3dmol_viewer && !c._3dmol_viewer.renderer.isLost())"
+    )
+    many.page.wait_for_timeout(200)
+    for before, after in zip(together, pictures(many), strict=True):
+        np.testing.assert_allclose(after, before, atol=2)
+
+    # closed views leave nothing behind
+    many.python("None", setup="for view in views: view.close()")
+    many.page.wait_for_function("globalThis.__nablaviz.views.size === 0")
+
+
+def test_py3dmol_draws_without_network(lab):
+    notebook = lab.open([
+        MOLECULES,
+        "view = Viewer()",
+        "view.show([methanol, variant(1)], arrows=XYZ / 2)",
+        "view.to_py3dmol(300, 200).show()",
+    ])  # fmt: skip
+    notebook.run_all()
+    notebook.page.wait_for_function(
+        "document.querySelector('.jp-OutputArea canvas')?._3dmol_viewer?.models.length === 2"
+    )
+    notebook.page.wait_for_timeout(200)
+    url = notebook.page.evaluate("document.querySelector('.jp-OutputArea canvas').toDataURL()")
+    assert (pixels(url).min(axis=-1) < 200).mean() > 0.005
