@@ -36,26 +36,25 @@ _CHUNK = 3e7  # bytes of integrals computed at a time
 class _Metric:
     """A factor X of the inverse of the fitting metric, X Xᵀ, shape (naux, kept)."""
 
-    lower: np.ndarray | None = None
-    "Cholesky factor L of the metric, for X = L⁻ᵀ."
-    factor: np.ndarray | None = None
-    "X itself, where the metric is singular."
+    factor: np.ndarray
+    "X, or where ``triangular`` the metric's Cholesky factor L, for X = L⁻ᵀ."
+    triangular: bool
 
-    def raise_(self, integrals: np.ndarray) -> np.ndarray:
+    def lower(self, integrals: np.ndarray) -> np.ndarray:
         """Xᵀ A for integrals A, shape (naux, m), C order; A may be overwritten."""
         from scipy.linalg.blas import dtrsm
 
-        if self.factor is not None:
+        if not self.triangular:
             return self.factor.T @ integrals
-        return dtrsm(1.0, self.lower, integrals.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
+        return dtrsm(1.0, self.factor, integrals.T, side=1, lower=1, trans_a=1, overwrite_b=1).T
 
     def lift(self, fitted: np.ndarray) -> np.ndarray:
         """X B for fitted quantities B, shape (kept, m)."""
         from scipy.linalg import solve_triangular
 
-        if self.factor is not None:
+        if not self.triangular:
             return self.factor @ fitted
-        return solve_triangular(self.lower, fitted, lower=True, trans=1, check_finite=False)
+        return solve_triangular(self.factor, fitted, lower=True, trans=1, check_finite=False)
 
 
 class CoulombExchange:
@@ -82,13 +81,12 @@ class CoulombExchange:
         self.kernels = [(0.0, short), (omega, long - short)]
         self._joined = mol + self.aux
         self._joined._env[0] = NEGLIGIBLE
-        self._metrics, parts = [], []
-        for kernel, fraction in self.kernels:
-            self._metrics.append(self._metric(kernel))
-            parts.append(self._fitted(kernel, fraction, self._metrics[-1]))
-        self.rows = [len(part) for part in parts]
-        self.tensor = np.concatenate(parts)
+        self._metrics = [self._metric(kernel) for kernel, _ in self.kernels]
+        self.rows = [metric.factor.shape[1] for metric in self._metrics]
+        self.tensor = np.empty((sum(self.rows), mol.nao * (mol.nao + 1) // 2))
         "Rows √fraction (μν|P)(P|Q)^−½ of both kernels, shape (rows, n(n+1)/2)."
+        for k in range(len(self.kernels)):
+            self._fill(k)
         self._single: np.ndarray | None = None
 
     def coulomb(self, density: np.ndarray) -> np.ndarray:
@@ -169,26 +167,30 @@ class CoulombExchange:
         with self.aux.with_range_coulomb(kernel):
             metric = self.aux.intor("int2c2e", hermi=1)
         try:
-            return _Metric(lower=np.asfortranarray(cholesky(metric, lower=True)))
+            return _Metric(np.asfortranarray(cholesky(metric, lower=True)), triangular=True)
         except LinAlgError:
             values, vectors = eigh(metric)
             keep = values > REDUNDANT
-            return _Metric(factor=vectors[:, keep] / np.sqrt(values[keep]))
+            return _Metric(vectors[:, keep] / np.sqrt(values[keep]), triangular=False)
 
-    def _fitted(self, kernel: float, fraction: float, metric: _Metric) -> np.ndarray:
-        """Fitted tensor of a kernel, shape (kept, n(n+1)/2)."""
+    def _part(self, k: int) -> np.ndarray:
+        """Rows of the tensor that belong to a kernel."""
+        first = sum(self.rows[:k])
+        return self.tensor[first : first + self.rows[k]]
+
+    def _fill(self, k: int) -> None:
+        """Compute the rows of a kernel."""
+        (kernel, fraction), metric, tensor = self.kernels[k], self._metrics[k], self._part(k)
         naux, shells = self.aux.nao, self.mol.nbas
         starts = self.mol.ao_loc_nr()
         starts = starts * (starts + 1) // 2  # first pair of each shell
-        tensor = np.empty((naux if metric.factor is None else metric.factor.shape[1], starts[-1]))
         integrals = self._integrator("int3c2e", kernel, "s2ij")
         ranges = _ranges(starts, _CHUNK / (8 * naux))
         memory = np.empty(naux * max(starts[last] - starts[first] for first, last in ranges))
         for first, last in ranges:
             ints = integrals((first, last, 0, shells, 0, self.aux.nbas), memory).T  # (naux, pairs)
-            tensor[:, starts[first] : starts[last]] = metric.raise_(ints)
-        tensor *= np.sqrt(fraction)
-        return tensor
+            pairs = slice(starts[first], starts[last])
+            np.multiply(metric.lower(ints), np.sqrt(fraction), out=tensor[:, pairs])
 
     def _integrator(self, name: str, kernel: float, symmetry: str) -> Callable[..., np.ndarray]:
         """Function of shells (orbital, orbital, fitting) and memory giving three-centre integrals."""
@@ -216,8 +218,7 @@ class CoulombExchange:
         from pyscf import lib
 
         occupied = orbitals.shape[1]
-        first = sum(self.rows[:k])
-        rows = self.tensor[first : first + self.rows[k]]
+        rows = self._part(k)
         products = np.empty((len(rows), occupied, occupied))
         step = self._step(8)
         buffer = np.empty((step, self.mol.nao, self.mol.nao))
