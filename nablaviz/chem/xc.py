@@ -26,7 +26,10 @@ SECOND = ((4, 5, 6), (5, 7, 8), (6, 8, 9))
 """Where PySCF keeps the second derivatives."""
 
 CACHE = 4e9
-"""Bytes of basis function values kept; beyond it they are computed again each time."""
+"""Bytes of basis function values kept at most; beyond it they are computed again each time."""
+
+SHARE = 0.2
+"""Part of the free memory that they may take: several processes work side by side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +63,15 @@ class XCIntegrator:
     """
 
     def __init__(self, mol: gto.Mole, coords: np.ndarray, weights: np.ndarray, xc: str) -> None:
+        import psutil
+
         self.mol, self.xc = mol, xc
         order, slices = _compact_blocks(coords, BLOCK)
         self.coords, self.weights = coords[order], weights[order]
         reach = _shell_reach(mol, NEGLIGIBLE)
         self.blocks = [_block(mol, self.coords, points, reach) for points in slices]
         self._cache: dict[int, np.ndarray] = {}
-        self._room = CACHE
+        self._room = min(CACHE, SHARE * psutil.virtual_memory().available)
         self._last: tuple[np.ndarray, float, np.ndarray] | None = None
 
     @classmethod
