@@ -54,7 +54,7 @@ def test_every_row_is_in_one_split_and_no_geometry_twice(table):
 
 
 def test_unknown_names_are_refused_with_those_there_are():
-    table = conform(pd.DataFrame({"split": ["train", "validation"], "train_size": [5, 5]}))
+    table = conform(pd.DataFrame({"n_atoms": [3, 3], "split": ["train", "validation"], "train_size": [5, 5]}))
     assert split_rows(table, "train_5").tolist() == [0]
     for name, message in [
         ("trian", "there are: train, validation"),
