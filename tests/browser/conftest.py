@@ -54,6 +54,7 @@ class Notebook:
         self.outside: list[str] = []
         "Addresses asked for anywhere but on this machine's server."
         self.page = lab.browser.new_page(viewport={"width": 1280, "height": 900})
+        self.page.set_default_timeout(60_000)
         self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self._requested(request.url))
@@ -65,18 +66,18 @@ class Notebook:
 
     def load(self) -> None:
         self.page.goto(f"{self.lab.url}/lab/tree/{self.name}?reset", wait_until="domcontentloaded")
-        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
         self.page.wait_for_function(
             "() => { const context = window.jupyterapp.shell.currentWidget?.sessionContext;"
             " return context?.isReady && context.session?.kernel?.status === 'idle' }",
-            timeout=60_000,
+            timeout=120_000,
         )
 
     def command(self, command: str, **args: Any) -> None:
         """Start a JupyterLab command."""
         self.page.evaluate("([c, a]) => { window.jupyterapp.commands.execute(c, a) }", [command, args])
 
-    def run_all(self, timeout: float = 60) -> None:
+    def run_all(self, timeout: float = 120) -> None:
         """Run all cells; fails with the traceback of the first that raises."""
         self.command("notebook:run-all-cells")
         prompts = ".jp-CodeCell .jp-InputArea-prompt"
@@ -89,7 +90,7 @@ class Notebook:
         errors = self.page.query_selector_all('[data-mime-type="application/vnd.jupyter.error"]')
         assert not errors, errors[0].inner_text()
 
-    def wait_ready(self, views: int = 1, timeout: float = 30) -> None:
+    def wait_ready(self, views: int = 1, timeout: float = 60) -> None:
         """Wait until that many viewers have painted what their models hold last."""
         self.page.wait_for_function(
             """(views) => {
@@ -111,7 +112,7 @@ class Notebook:
         assert value["status"] == "ok", "\n".join(value["traceback"])
         return ast.literal_eval(value["data"]["text/plain"])
 
-    def until(self, expression: str, expected: Any, timeout: float = 10) -> None:
+    def until(self, expression: str, expected: Any, timeout: float = 30) -> None:
         """Ask the kernel until an expression has the expected value."""
         end = time.monotonic() + timeout
         while (value := self.python(expression)) != expected:
@@ -177,7 +178,7 @@ class Lab:
         )
         self._wait()
 
-    def _wait(self, timeout: float = 60) -> None:
+    def _wait(self, timeout: float = 180) -> None:
         end = time.monotonic() + timeout
         while time.monotonic() < end and self.process.poll() is None:
             try:
