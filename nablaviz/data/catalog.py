@@ -130,14 +130,17 @@ class Catalog:
             return np.ma.filled(found.astype(object), None)
         return np.ma.filled(found.astype(np.float64), np.nan) if np.ma.is_masked(found) else np.asarray(found)
 
-    def distinct(self, column: str) -> pd.Series:
-        """How often each value of a column occurs, the most frequent first; missing ones left out."""
+    def distinct(self, column: str, limit: int | None = None) -> pd.Series:
+        """How often each value of a column occurs, the most frequent first, at most ``limit`` of them.
+
+        Missing values are left out.
+        """
         import pandas as pd
 
         self._structures.prepare(known_column(column))
         found = self._db.query(
             f"SELECT {column} AS value, count(*) AS n FROM conformers WHERE {column} IS NOT NULL"
-            " GROUP BY value ORDER BY n DESC, value"
+            f" GROUP BY value ORDER BY n DESC, value LIMIT {'ALL' if limit is None else int(limit)}"
         )
         return pd.Series(found["n"], index=pd.Index(found["value"], name=column), name="conformers")
 
@@ -181,6 +184,13 @@ class Catalog:
             [low, n / (high - low), n - 1, low, high, *values],
         )
         return np.bincount(found["bin"].astype(int), found["n"], minlength=n).astype(np.int64)
+
+    def count_molecules(self, where: str | None = None, **filters: Any) -> int:
+        """How many molecules the conformers that pass the filters are of."""
+        filters = {"smarts": None, "scaffold": None} | filters
+        condition, values = self._condition(where, filters.pop("smarts"), filters.pop("scaffold"), filters)
+        sql = f"SELECT count(DISTINCT (moses_id, smiles)) AS n FROM conformers WHERE {condition}"
+        return int(self._db.query(sql, values)["n"][0])
 
     def siblings(self, row: int) -> np.ndarray:
         """Row numbers of all conformers of the molecule that row ``row`` is of, itself among them."""

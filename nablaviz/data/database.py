@@ -45,6 +45,7 @@ class Database:
         import pyarrow as pa
 
         self.timeout = timeout
+        self._lock = threading.RLock()  # a notebook answers its widgets beside the cell that runs
         self._db = duckdb.connect(config=CONFIG)
         if isinstance(dataset, Store):
             self._db.execute("SET allowed_paths = ?", [[str(path.resolve()) for path in dataset.shards]])
@@ -81,21 +82,23 @@ class Database:
         """For the time being, a table ``wanted`` with these rows and their ``place`` in the sequence."""
         import pandas as pd
 
-        self._db.register("wanted", pd.DataFrame({"row": rows, "place": np.arange(len(rows))}))
-        try:
-            yield
-        finally:
-            self._db.unregister("wanted")
+        with self._lock:
+            self._db.register("wanted", pd.DataFrame({"row": rows, "place": np.arange(len(rows))}))
+            try:
+                yield
+            finally:
+                self._db.unregister("wanted")
 
     def store(self, name: str, **columns: Sequence[str | None]) -> None:
         """Create a table of strings."""
         import pandas as pd
 
         frame = pd.DataFrame({c: pd.Series(values, dtype="object") for c, values in columns.items()})
-        self._db.register("strings", frame)
         names = ", ".join(f"{c}::VARCHAR AS {c}" for c in columns)
-        self._db.execute(f"CREATE TABLE {name} AS SELECT {names} FROM strings")
-        self._db.unregister("strings")
+        with self._lock:
+            self._db.register("strings", frame)
+            self._db.execute(f"CREATE TABLE {name} AS SELECT {names} FROM strings")
+            self._db.unregister("strings")
 
     def store_scaffolds(self, smiles: Sequence[str], scaffolds: Sequence[str | None]) -> None:
         """Give ``conformers`` the scaffolds that the dataset does not hold."""
@@ -123,15 +126,16 @@ class Database:
         import duckdb
 
         timer = threading.Timer(self.timeout, self._db.interrupt)
-        timer.start()
-        try:
-            yield
-        except duckdb.InterruptException:
-            raise CatalogError(f"the query took more than {self.timeout:g} s and was stopped") from None
-        except duckdb.Error as fault:
-            raise CatalogError(explain(str(fault))) from None
-        finally:
-            timer.cancel()
+        with self._lock:
+            timer.start()
+            try:
+                yield
+            except duckdb.InterruptException:
+                raise CatalogError(f"the query took more than {self.timeout:g} s and was stopped") from None
+            except duckdb.Error as fault:
+                raise CatalogError(explain(str(fault))) from None
+            finally:
+                timer.cancel()
 
 
 def _shards_sql(store: Store) -> str:

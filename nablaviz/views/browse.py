@@ -22,9 +22,9 @@ from nablaviz.views.columns import SHOWN
 from nablaviz.views.conformer_view import ConformerView
 from nablaviz.views.filters import Filters
 from nablaviz.views.notice import Notice
-from nablaviz.views.page import Page
 from nablaviz.views.paged_table import PagedTable
 from nablaviz.views.scatter_view import ScatterView
+from nablaviz.views.theme import Theme
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ class BrowserPanel(VBox):
         summary = self.catalog.summary()
         held = [c for c in SHOWN if summary["count"][c] > 0]
         self._order = np.arange(len(dataset))
-        self.page = Page()
+        self.theme = Theme()
         self.head = HTML()
         self.filters = Filters(self.catalog, summary, ranges)
         self.list = PagedTable(self.catalog.table, [c for c in TABLE if c in held], page_size)
@@ -113,14 +113,14 @@ class BrowserPanel(VBox):
         parts.add_class("nablaviz-parts")
         style = HTML(f"<style>{(STATIC / 'browse.css').read_text()}</style>")
         style.layout.display = "none"
-        super().__init__([style, self.page, self.head, self.filters, self.status, parts])
+        super().__init__([style, self.theme, self.head, self.filters, self.status, parts])
         self.add_class("nablaviz-browse")
         self.filters.on_change(self._filter)
         self.list.on_select(self._select)
         self.list.on_sort(self._sort)
         self.plot.on_select(self._select)
         self.conformer.on_step(self.list.step)
-        self.page.observe(lambda change: self._dark(change["new"]), "dark")
+        self.theme.observe(lambda change: self._dark(change["new"]), "dark")
         self._show(self._order)
         self.selection = [0]
 
@@ -160,7 +160,8 @@ class BrowserPanel(VBox):
         self.filters.draw()
         self.list.show(order, self.list.sort, self.list.descending)
         self.plot.show(order)
-        self.head.value = headline(self.dataset.path.name, len(order), len(self.dataset))
+        molecules = self.catalog.count_molecules(**self.filters.value)
+        self.head.value = headline(self.dataset.path.name, len(order), len(self.dataset), molecules)
         unread = len(self.catalog.unreadable)
         if unread and self.filters.smarts.value:
             self.filters.notice.say(f"{unread:,} SMILES cannot be read: they match no substructure.", "info")
@@ -185,7 +186,8 @@ class BrowserPanel(VBox):
         self.conformer.set_dark(dark)
 
 
-def headline(name: str, shown: int, total: int) -> str:
-    """Name of the dataset and how much of it passes, as HTML."""
+def headline(name: str, shown: int, total: int, molecules: int) -> str:
+    """Name of the dataset and how much of it passes the filters, as HTML."""
     count = f"{total:,} conformers" if shown == total else f"{shown:,} of {total:,} conformers"
+    count += f" · {molecules:,} molecule{'s' * (molecules != 1)}"
     return f'<div class="nablaviz-head"><b>{html.escape(name)}</b><span>{count}</span></div>'

@@ -64,7 +64,7 @@ def write(column: str, value: Any) -> str:
     if is_missing(value):
         return "–"
     if column in TEXT:
-        return str(value)
+        return "no rings" if column == "scaffold" and value == "" else str(value)
     decimals = SHOWN[column].decimals
     text = f"{int(value)}" if decimals is None else f"{value:.{decimals}f}"
     return text.replace("-", "−")

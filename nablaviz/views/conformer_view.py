@@ -126,7 +126,7 @@ class ConformerView(VBox):
             return style, ["This conformer has no forces."]
         legends = []
         if self.forces.value:
-            style["arrows"], scale = scale_arrows(forces)
+            style["arrows"], scale = scale_arrows(forces, longest=2.5)
             legends.append(scale)
         if self.color.value == "force":
             largest = float(np.linalg.norm(forces, axis=1).max())

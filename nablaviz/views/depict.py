@@ -37,7 +37,7 @@ def depict(
     smiles: str,
     *,
     width: int = 260,
-    height: int = 180,
+    height: int = 150,
     dark: bool = False,
     highlight: Sequence[int] = (),
     targets: bool = False,

@@ -32,7 +32,13 @@ HOVER = ("moses_id", "conformation_id", "formula", "split")
 
 
 def scatter(
-    table: pd.DataFrame, x: str, y: str, *, color: str | None = None, dark: bool = False
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    color: str | None = None,
+    categories: Sequence[str] = (),
+    dark: bool = False,
 ) -> go.Figure:
     """One point per conformer.
 
@@ -48,6 +54,9 @@ def scatter(
         Names of columns; text becomes a categorical axis.
     color
         A column: numbers become a colour scale, text a colour per value.
+    categories
+        Values of ``color`` in the order in which they take colours, so that figures of parts of a table
+        agree; by default those in the table, sorted.
     dark
         Whether the page behind is dark.
 
@@ -68,7 +77,7 @@ def scatter(
     figure.update_layout(xaxis=_axis(x, note), yaxis=_axis(y), hovermode="closest", dragmode="select")
     colors = PALETTE_DARK if dark else PALETTE
     marker: dict[str, Any] = {"size": _marker_size(len(drawn)), "opacity": 0.75, "line": {"width": 0}}
-    for place, (name, part) in enumerate(_groups(drawn, color)):
+    for place, name, part in _groups(drawn, color, categories):
         own = dict(marker, color=colors[place % len(colors)])
         if color in NUMERIC:
             bar = {"title": {"text": SHOWN[color].title, "side": "right"}, "thickness": 10, "outlinewidth": 0}
@@ -80,7 +89,7 @@ def scatter(
                 mode="markers",
                 name=plot_text(name),
                 showlegend=color in TEXT,
-                customdata=part.index.to_numpy(),
+                customdata=part.index.to_numpy(dtype=np.int32),
                 text=hover_texts(part, (x, y, color) if color else (x, y)),
                 hovertemplate="%{text}<extra></extra>",
                 marker=own,
@@ -126,7 +135,7 @@ def histogram(
     figure.update_layout(
         xaxis=_axis(column, note), yaxis_title_text="Conformers", barmode="stack", bargap=0.03
     )
-    for place, (name, part) in enumerate(_groups(table[there], by)):
+    for place, name, part in _groups(table[there], by):
         counts = np.histogram(part[column].astype(float), edges)[0]
         figure.add_trace(
             go.Bar(
@@ -169,6 +178,9 @@ def layout(dark: bool) -> dict[str, Any]:
             "font": {"family": FONT, "size": 12, "color": text}, "align": "left",
         },
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)", "color": faint, "activecolor": text, "remove": "sendChartToCloud",
+        },
         "margin": {"l": 56, "r": 12, "t": 30, "b": 44},
         "autosize": True,
     }  # fmt: skip
@@ -221,10 +233,15 @@ def _coordinates(table: pd.DataFrame, name: str) -> Any:
     return table[name].to_numpy(dtype=float)
 
 
-def _groups(table: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+def _groups(
+    table: pd.DataFrame, by: str | None, categories: Sequence[str] = ()
+) -> list[tuple[int, str, pd.DataFrame]]:
+    """Place of the colour, name and lines of each group."""
     if by not in TEXT:
-        return [("conformers", table)]
-    return [(value, part) for value, part in table.groupby(by, sort=True)]
+        return [(0, "conformers", table)]
+    names = list(dict.fromkeys([*categories, *sorted(table[by].unique())]))
+    parts = ((place, name, table[table[by] == name]) for place, name in enumerate(names))
+    return [(place, name, part) for place, name, part in parts if len(part)]
 
 
 def _marker_size(n: int) -> float:

@@ -46,7 +46,7 @@ class Filters(VBox):
         self.ranges = {c: self._range(c, summary.loc[c]) for c in (varying if ranges is None else ranges)}
         self.smarts = _text("substructure", "SMARTS, such as c1ccncc1")
         self.where = _text("condition", "SQL, such as n_atoms < 12 AND gap > 0.3")
-        known = catalog.distinct("scaffold").index[:SUGGESTED] if summary["count"]["scaffold"] else ()
+        known = catalog.distinct("scaffold", SUGGESTED).index if summary["count"]["scaffold"] else ()
         self.scaffold = Combobox(
             description="scaffold", placeholder="SMILES, such as c1ccccc1", continuous_update=False,
             options=[s or ACYCLIC for s in known],

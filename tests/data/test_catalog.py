@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,7 @@ def test_scaffolds_are_computed_where_missing() -> None:
     assert catalog.rows(scaffold="").tolist() == list(range(4))
     assert catalog.rows("scaffold = 'C1CC1'").tolist() == list(range(12, 16))
     assert catalog.distinct("scaffold").to_dict() == {"c1ccccc1": 8, "": 4, "C1CC1": 4}
+    assert catalog.distinct("scaffold", 1).to_dict() == {"c1ccccc1": 8}
     assert catalog.table([4]).scaffold[4] == "c1ccccc1"
 
 
@@ -162,6 +164,11 @@ def test_summary(catalog: Catalog) -> None:
     assert summary["count"]["smiles"] == 20
     assert summary["count"]["dipole"] == 0
     assert np.isnan(summary["min"]["dipole"])
+
+
+def test_molecules_are_counted(catalog: Catalog) -> None:
+    assert catalog.count_molecules() == 6
+    assert catalog.count_molecules("n_atoms < 8", smarts="c1ccccc1") == 2
 
 
 def test_siblings(catalog: Catalog) -> None:
@@ -287,6 +294,14 @@ def test_any_text_is_a_filter_or_an_error(catalog: Catalog, text: str) -> None:
         except CatalogError:
             continue
         assert set(rows) <= set(range(24))
+
+
+def test_two_threads_do_not_get_in_each_others_way(catalog: Catalog) -> None:
+    def ask(row: int) -> list[int]:
+        return catalog.table([row, 23 - row]).index.tolist()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, [*range(24)] * 4)) == [[r, 23 - r] for r in range(24)] * 4
 
 
 def test_long_searches_go_through_progress() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -75,19 +74,15 @@ def send(widget: Any, **content: Any) -> None:
     widget._handle_custom_msg(content, [])
 
 
-def point_click(panel: BrowserPanel, row: int, **keys: bool) -> None:
-    """A click on the point of a row in the plot."""
-    for trace in panel.plot.figure.data[:-2]:
-        at = np.flatnonzero(np.asarray(trace.customdata) == row)
-        if len(at):
-            state = SimpleNamespace(**{"ctrl": False, "shift": False, "meta": False, **keys})
-            panel.plot._click(trace, SimpleNamespace(point_inds=[int(at[0])]), state)
+def marked(panel: BrowserPanel) -> tuple[list[int], list[int]]:
+    """Which rows the plot marks as selected and as active."""
+    selected, active = json.loads(panel.plot.plot.marks)
+    return selected["customdata"], active["customdata"]
 
 
-def marked(panel: BrowserPanel) -> tuple[int, int]:
-    """How many points the plot marks as selected and as active."""
-    *_, selected, active = panel.plot.figure.data
-    return len(selected.x), len(active.x)
+def drawn(panel: BrowserPanel) -> int:
+    """How many points the plot was sent."""
+    return sum(len(trace["text"]) for trace in json.loads(panel.plot.plot.figure)["data"])
 
 
 def test_everything_shows_the_first_conformer_at_once(panel: BrowserPanel) -> None:
@@ -98,8 +93,8 @@ def test_everything_shows_the_first_conformer_at_once(panel: BrowserPanel) -> No
     assert len(panel.list.cells) == 12
     assert panel.conformer.viewer.active.smiles == "CCO"
     assert panel.conformer.depiction.svg.startswith("<svg")
-    assert marked(panel) == (1, 1)
-    assert sum(len(t.x) for t in panel.plot.figure.data[:-2]) == 20
+    assert marked(panel) == ([0], [0])
+    assert drawn(panel) == 20
     assert "20 conformers" in panel.head.value
 
 
@@ -107,7 +102,7 @@ def test_a_selection_from_python_reaches_every_view(panel: BrowserPanel) -> None
     panel.selection = [3, 16]
     assert panel.list.page == 1
     assert (panel.list.selected, panel.list.active, panel.list.n_selected) == ([16], 16, 2)
-    assert marked(panel) == (2, 1)
+    assert marked(panel) == ([3, 16], [16])
     assert panel.conformer.viewer.active.smiles == "C1CC1Cl"
     assert "C1CC1Cl" in panel.conformer.facts.value
     panel.selection = panel.catalog.query("n_atoms = 12").tail(2)
@@ -117,7 +112,7 @@ def test_a_selection_from_python_reaches_every_view(panel: BrowserPanel) -> None
     panel.selection = 7
     assert panel.selection == [7]
     panel.selection = []
-    assert marked(panel) == (0, 0)
+    assert marked(panel) == ([], [])
     assert notices(panel) == {}
 
 
@@ -155,22 +150,23 @@ def test_keys_step_in_the_order_of_the_table(panel: BrowserPanel) -> None:
 
 
 def test_clicks_in_the_plot(panel: BrowserPanel) -> None:
-    point_click(panel, 13)
+    send(panel.plot.plot, kind="click", row=13, toggle=False)
     assert panel.selection == [13]
-    point_click(panel, 2, ctrl=True)
+    send(panel.plot.plot, kind="click", row=2, toggle=True)
     assert panel.selection == [13, 2]
     assert panel.list.active == 2
 
 
 def test_box_and_lasso_select_everything_inside(panel: BrowserPanel) -> None:
     panel.plot.x.value, panel.plot.y.value = "n_atoms", "energy"
-    box = SimpleNamespace(type="box", xrange=(8.5, 9.5), yrange=(-100.0125, -100.0005))
-    panel.plot._box(None, None, box)
+    send(panel.plot.plot, kind="region", shape="box", x=[9.5, 8.5], y=[-100.0125, -100.0005], rows=[1])
     assert panel.selection == [1, 2, 3, 4, 10, 11, 12]
-    triangle = SimpleNamespace(type="lasso", xs=[11, 13, 12], ys=[-100.0055, -100.0055, -100.02])
-    panel.plot._box(None, None, triangle)
-    assert set(panel.selection) <= {6, 7, 8, 9}
-    assert panel.selection
+    lasso = {"x": [11, 13, 12], "y": [-100.0055, -100.0055, -100.02]}
+    send(panel.plot.plot, kind="region", shape="lasso", **lasso, rows=[])
+    assert panel.selection == [6, 7, 8, 9]
+    panel.plot.x.value = "split"  # on an axis of names what is drawn inside counts
+    send(panel.plot.plot, kind="region", shape="box", x=[-0.5, 0.5], y=[-101, -99], rows=[3, 4])
+    assert panel.selection == [3, 4]
     assert notices(panel) == {}
 
 
@@ -178,7 +174,7 @@ def test_filters_narrow_table_plot_and_histograms(panel: BrowserPanel) -> None:
     panel.filters.smarts.value = "c1ccccc1"
     assert panel.table.index.tolist() == [5, 6, 7, 8, 9]
     assert panel.list.total == 5
-    assert sum(len(t.x) for t in panel.plot.figure.data[:-2]) == 5
+    assert drawn(panel) == 5
     assert sum(panel.filters.ranges["formation_energy"].filtered) == 5
     assert "5 of 20 conformers" in panel.head.value
     panel.filters.ranges["formation_energy"].value = [None, -2.0075]
@@ -201,11 +197,11 @@ def test_selection_survives_filtering(panel: BrowserPanel) -> None:
     panel.filters.smarts.value = "Cl"
     assert panel.selection == [2, 7]
     assert (panel.list.selected, panel.list.n_selected, panel.list.n_hidden) == ([], 2, 2)
-    assert marked(panel) == (0, 0)
+    assert marked(panel) == ([], [])
     assert panel.selected.smiles.tolist() == ["CCO", "c1ccccc1"]
     panel.filters.clear()
     assert (panel.list.selected, panel.list.n_hidden) == ([2, 7], 0)
-    assert marked(panel) == (2, 1)
+    assert marked(panel) == ([2, 7], [7])
 
 
 @pytest.mark.parametrize(
@@ -284,7 +280,7 @@ def test_atoms_are_picked_in_the_drawing_and_in_3d(panel: BrowserPanel) -> None:
 
 def test_themes(panel: BrowserPanel) -> None:
     light = panel.conformer.depiction.svg
-    panel.page.dark = True
+    panel.theme.dark = True
     assert panel.conformer.depiction.svg != light
     assert panel.plot.figure.layout.font.color == "#e2e2e2"
 
@@ -352,7 +348,7 @@ def test_hostile_strings_are_escaped() -> None:
         panel.plot.legend.value,
     ]
     markup += [panel.filters.notice.value, panel.conformer.depiction_notice.value]
-    markup += [json.dumps(panel.plot.figure.to_plotly_json(), default=list)]
+    markup += [panel.plot.plot.figure, panel.plot.plot.marks]
     assert "&lt;script&gt;" in "".join(markup)
     assert "<script" not in "".join(markup)
     assert "<img" not in "".join(markup)
@@ -390,13 +386,13 @@ def test_large_sets_are_sampled_and_paged(conformers: list[Conformer]) -> None:
     n = 200_000
     panel = BrowserPanel(Wide(conformers, n))
     assert panel.list.pages == -(-n // 12)
-    assert sum(len(t.x) for t in panel.plot.figure.data[:-2]) == 4000
+    assert drawn(panel) == 4000
     assert "a sample of 4,000 of 200,000 conformers" in panel.plot.figure.layout.xaxis.title.text
     assert not panel.filters.ranges["gap"].live
-    panel.plot._box(None, None, SimpleNamespace(type="box", xrange=(0.0, 0.01), yrange=(-1e9, 1e9)))
+    send(panel.plot.plot, kind="region", shape="box", x=[0.0, 0.01], y=[-1e9, 1e9], rows=[])
     gap = panel.dataset.table.gap
     assert len(panel.selection) == (gap <= 0.01).sum()  # all of them, not only those drawn
-    assert marked(panel)[0] == 1000
+    assert len(marked(panel)[0]) == 1000
     panel.selection = [n - 1]
     assert panel.list.page == panel.list.pages - 1
     assert notices(panel) == {}

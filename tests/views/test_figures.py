@@ -70,6 +70,12 @@ def test_colours(table: pd.DataFrame) -> None:
     assert len(by_energy.marker.color) == 11
 
 
+def test_colours_stay_when_some_values_are_filtered_away(table: pd.DataFrame) -> None:
+    part = table[table.split == "train"]
+    (trace,) = scatter(part, "gap", "n_atoms", color="split", categories=["test", "train"]).data
+    assert trace.marker.color == PALETTE[1]
+
+
 def test_dark_and_light_differ_in_text_colour(table: pd.DataFrame) -> None:
     light, dark = scatter(table, "gap", "energy"), scatter(table, "gap", "energy", dark=True)
     assert light.layout.font.color == "#212121"

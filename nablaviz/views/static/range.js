@@ -1,6 +1,6 @@
 // A histogram with two handles over it: which values pass a filter.
 const SVG = "http://www.w3.org/2000/svg";
-const STEPS = 400;
+const FINE = 400; // places of a handle
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -11,7 +11,8 @@ function element(tag, className, text) {
 
 function render({ model, el }) {
   const root = element("div", "nablaviz-range");
-  root.dataset.lmSuppressShortcuts = "true";
+  // JupyterLab's own keys would move the cell
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   const head = element("div", "nablaviz-range-head");
   const label = element("span", "label");
   const unit = element("span", "unit");
@@ -36,7 +37,6 @@ function render({ model, el }) {
     const handle = element("input");
     handle.type = "range";
     handle.min = 0;
-    handle.max = STEPS;
     handle.step = 1;
     handle.setAttribute("aria-label", name);
     field.append(handle);
@@ -57,15 +57,16 @@ function render({ model, el }) {
   const whole = () => model.get("decimals") < 0;
   const written = (x) => (whole() ? x.toFixed(0) : x.toFixed(model.get("decimals"))).replace("-", "−");
   const read = (text) => Number.parseFloat(text.trim().replace("−", "-").replace(",", "."));
+  const steps = () => (whole() ? Math.max(1, Math.min(FINE, model.get("high") - model.get("low"))) : FINE);
   const bounds = () => [model.get("low"), model.get("high")];
   const toValue = (step) => {
     const [low, high] = bounds();
-    const x = low + ((high - low) * step) / STEPS;
+    const x = low + ((high - low) * step) / steps();
     return whole() ? Math.round(x) : x;
   };
   const toStep = (x) => {
     const [low, high] = bounds();
-    return Math.round(((x - low) / (high - low)) * STEPS);
+    return Math.round(((x - low) / (high - low)) * steps());
   };
 
   let chosen = [null, null];
@@ -84,16 +85,18 @@ function render({ model, el }) {
   function place() {
     const [low, high] = bounds();
     const shown = [chosen[0] ?? low, chosen[1] ?? high];
-    const steps = [chosen[0] === null ? 0 : toStep(chosen[0]), chosen[1] === null ? STEPS : toStep(chosen[1])];
+    const most = steps();
+    const places = [chosen[0] === null ? 0 : toStep(chosen[0]), chosen[1] === null ? most : toStep(chosen[1])];
     handles.forEach((handle, i) => {
-      handle.value = steps[i];
+      handle.max = most;
+      handle.value = places[i];
       handle.setAttribute("aria-valuetext", `${written(shown[i])} ${model.get("unit")}`);
     });
     // where both meet, the one that can still move lies on top
-    handles[0].style.zIndex = steps[0] > STEPS / 2 ? 3 : 2;
+    handles[0].style.zIndex = places[0] > most / 2 ? 3 : 2;
     boxes.forEach((box, i) => (box.value = written(shown[i])));
-    field.style.setProperty("--from", steps[0] / STEPS);
-    field.style.setProperty("--to", 1 - steps[1] / STEPS);
+    field.style.setProperty("--from", places[0] / most);
+    field.style.setProperty("--to", 1 - places[1] / most);
     root.classList.toggle("narrowed", chosen[0] !== null || chosen[1] !== null);
   }
 
@@ -103,7 +106,7 @@ function render({ model, el }) {
       const other = Number(handles[1 - i].value);
       const value = [...chosen];
       if (i === 0) value[0] = step <= 0 ? null : toValue(Math.min(step, other));
-      else value[1] = step >= STEPS ? null : toValue(Math.max(step, other));
+      else value[1] = step >= steps() ? null : toValue(Math.max(step, other));
       choose(value, false);
       if (model.get("live")) sending ||= setTimeout(() => choose(chosen), 120);
     };

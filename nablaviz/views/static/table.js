@@ -11,7 +11,8 @@ function element(tag, className, text) {
 
 function render({ model, el }) {
   const root = element("div", "nablaviz-table");
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own keys would move the cell
+  // JupyterLab's own keys would move the cell
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   const frame = element("div", "nablaviz-table-frame");
   const table = element("table");
   table.tabIndex = 0;
@@ -44,8 +45,9 @@ function render({ model, el }) {
   where.setAttribute("aria-label", "Page");
   where.onchange = () => {
     const page = Number.parseInt(where.value, 10);
+    where.blur();
     if (Number.isFinite(page)) model.send({ kind: "page", to: page - 1 });
-    else drawFoot();
+    drawFoot();
   };
   const of = element("span");
   pager.append(first, back, where, of, next, last);
@@ -118,7 +120,7 @@ function render({ model, el }) {
       parts.push(`${count(chosen)} selected` + (hidden ? `, ${count(hidden)} of them not in this list` : ""));
     }
     said.textContent = parts.join(" · ");
-    where.value = page + 1;
+    if (document.activeElement !== where) where.value = page + 1;
     where.style.width = `${Math.max(2, String(model.get("pages")).length) + 2}ch`;
     of.textContent = `of ${count(model.get("pages"))}`;
     first.disabled = back.disabled = page === 0;
@@ -139,7 +141,6 @@ function render({ model, el }) {
     if (by === undefined) return;
     model.send({ kind: "step", by, extend: event.shiftKey });
     event.preventDefault();
-    event.stopPropagation();
   });
 
   const drawn = { columns: drawHead, sort: drawHead, descending: drawHead, cells: drawBody, rows: drawBody };

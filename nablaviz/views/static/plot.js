@@ -1,0 +1,84 @@
+// A plotly figure. The kernel sends whole figures and what to mark on them; the browser tells of clicks,
+// boxes and lassos. Plotly itself comes once per page, from a model that all plots share.
+const page = (globalThis.__nablavizPlotly ??= { library: null });
+
+function load(model) {
+  page.library ??= unpack(model).catch((error) => {
+    page.library = null;
+    throw error;
+  });
+  return page.library;
+}
+
+async function unpack(model) {
+  const library = await model.widget_manager.get_model(model.get("library").replace("IPY_MODEL_", ""));
+  const packed = new Blob([library.get("source")]).stream();
+  const script = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).text();
+  const module = { exports: {} };
+  new Function("module", "exports", "define", script).call(globalThis, module, module.exports); // no globals
+  return module.exports;
+}
+
+const CONFIG = {
+  displaylogo: false,
+  doubleClick: "reset",
+  modeBarButtonsToRemove: ["autoScale2d", "zoomIn2d", "zoomOut2d", "sendChartToCloud"],
+  plotlyServerURL: "", // no figure leaves the machine
+};
+
+async function render({ model, el }) {
+  const box = document.createElement("div");
+  box.className = "nablaviz-plot";
+  el.append(box);
+  const Plotly = await load(model);
+  let figure;
+  let marks;
+  let frame = 0;
+
+  async function draw() {
+    frame = 0;
+    if (!box.clientWidth) return; // drawn when it has a size
+    const tick = model.get("tick");
+    const size = { height: model.get("height"), width: box.clientWidth };
+    // the outline of a box or lasso goes when the selection that it made goes
+    const forget = { selections: [], selectionrevision: tick, editrevision: tick };
+    const layout = { ...figure.layout, ...size, ...forget };
+    await Plotly.react(box, [...figure.data, ...marks], layout, CONFIG);
+    if (!box.dataset.drawn) listen();
+    box.dataset.drawn = tick;
+  }
+  function redraw() {
+    frame ||= requestAnimationFrame(draw);
+  }
+  function read(name) {
+    if (name !== "marks") figure = JSON.parse(model.get("figure"));
+    if (name !== "figure") marks = JSON.parse(model.get("marks"));
+    redraw();
+  }
+
+  function listen() {
+    box.on("plotly_click", ({ points, event }) => {
+      const toggle = event.ctrlKey || event.shiftKey || event.metaKey;
+      if (points.length) model.send({ kind: "click", row: points[0].customdata, toggle });
+    });
+    box.on("plotly_selected", (event) => {
+      if (!event) return;
+      const rows = event.points.map((point) => point.customdata);
+      const { x, y } = event.range ?? event.lassoPoints ?? {};
+      if (x) model.send({ kind: "region", shape: event.range ? "box" : "lasso", x, y, rows });
+    });
+  }
+
+  for (const name of ["figure", "marks"]) model.on(`change:${name}`, () => read(name));
+  model.on("change:height", redraw);
+  const sized = new ResizeObserver(redraw);
+  sized.observe(box);
+  read();
+  return () => {
+    cancelAnimationFrame(frame);
+    sized.disconnect();
+    Plotly.purge(box);
+  };
+}
+
+export default { render };
