@@ -37,7 +37,7 @@ def start(smiles_file, out, *options):
 
 def test_kill_at_random_moments_loses_and_duplicates_nothing(smiles_file, tmp_path):
     out, moments = tmp_path / "store", random.Random(5)
-    for _ in range(3):
+    for _ in range(2):
         run = start(smiles_file, out, "--workers", "2")
         pending = out / ".pending"
         have = len(list(pending.glob("*.parquet"))) if pending.exists() else 0
@@ -57,7 +57,7 @@ def test_kill_at_random_moments_loses_and_duplicates_nothing(smiles_file, tmp_pa
     stdout, stderr = run.communicate(timeout=300)
     assert run.returncode == 0, stderr
     summary = json.loads(stdout)
-    assert summary["before"] >= 3
+    assert summary["before"] >= 2
     assert summary["before"] + summary["done"] == len(SMALL)
     table = Store(out).table
     assert sorted(table["moses_id"]) == list(range(len(SMALL)))
@@ -69,10 +69,10 @@ def test_kill_at_random_moments_loses_and_duplicates_nothing(smiles_file, tmp_pa
 
 
 def test_a_failed_scf_is_recorded_with_its_reason():
-    conformer = next(read_input("CC=O").conformers(set(), {}))
+    conformer = next(read_input("C=O").conformers(set(), {}))
     result = label_or_explain(conformer, Settings(max_cycle=1))
     assert "SCFError" in result.error
-    assert "C2H4O" in result.error
+    assert "CH2O" in result.error
     assert result.energy is result.hamiltonian is None
     assert np.array_equal(result.molecule.positions, conformer.molecule.positions)
 
