@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nablaviz.chem import atoms, basis, dispersion, gpu
+from nablaviz.chem.quadrature import LEBEDEV
 from nablaviz.chem.scf import SCF, Solution, atomic_orbitals, occupied_orbitals
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.units import AU2DEBYE, BOHR2ANGSTROM
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pyscf import gto
 
 DEVICES = ("auto", "cpu", "cuda")
+
+CLOSEST = 0.3
+"""Å: atoms closer than this are taken for an error."""
 
 
 class SCFError(RuntimeError):
@@ -32,8 +36,8 @@ class Settings:
 
     Parameters
     ----------
-    grid_level
-        PySCF's level of the integration grid, 0 to 9.
+    grid
+        Shells on each atom and points on each shell of the integration grid.
     conv_tol
         Error of the converged energy, Eh: the orbital gradient is brought below its square root.
     max_cycle
@@ -51,14 +55,15 @@ class Settings:
     basis: str = field(default=basis.BASIS, init=False)
     auxbasis: str = field(default="def2-universal-jkfit", init=False)
     dispersion: str = field(default="D2 (Chai–Head-Gordon)", init=False)
-    grid_level: int = 3
+    grid: tuple[int, int] = (75, 302)
     conv_tol: float = 1e-9
     max_cycle: int = 50
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.grid_level <= 9:
-            raise ValueError(f"grid_level must be 0 to 9, not {self.grid_level}")
+        if self.grid[0] < 10 or self.grid[1] not in LEBEDEV:
+            allowed = ", ".join(map(str, LEBEDEV))
+            raise ValueError(f"grid must be at least 10 shells of {allowed} points, not {self.grid}")
         if not 0 < self.conv_tol <= 1e-5:
             raise ValueError(f"conv_tol must be above 0 and at most 1e-5 Eh, not {self.conv_tol}")
         if self.max_cycle < 1:
@@ -98,27 +103,32 @@ def label(
     Raises
     ------
     ValueError
-        If the molecule is not a closed shell of nablaDFT's elements, the SMILES gives no conformer,
-        or ``guess`` has another shape or is not finite.
+        If the molecule is not a closed shell of nablaDFT's elements, two atoms are closer than
+        ``CLOSEST``, the SMILES gives no conformer, or ``guess`` has another shape or is not finite.
     SCFError
         If no way of converging succeeds; the message names molecule, iterations and last change.
     RuntimeError
         If ``settings.device`` is "cuda" and there is no gpu4pyscf or no CUDA device.
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     if isinstance(molecule, str):
         from nablaviz.chem import conformers
 
         molecule = conformers.embed(molecule, count=1, seed=0)[0]
+    _check_distances(molecule)
     mol = basis.mole(molecule)
-    solution, gradient = _solve(mol, settings, _start(mol, guess), forces)
+    start = _start(mol, guess)
+    d2_energy, d2_forces = dispersion.d2(molecule)
+    try:
+        solution, gradient = _solve(mol, settings, start, forces)
+    except np.linalg.LinAlgError as fault:
+        raise SCFError(f"{_name(molecule)}: {fault}") from fault
     if not solution.converged:
         raise SCFError(
             f"{_name(molecule)}: not converged after {solution.iterations} iterations "
             f"(last energy change {solution.change:.1e} Eh, wanted {settings.conv_tol:.0e} Eh)"
         )
 
-    d2_energy, d2_forces = dispersion.d2(molecule)
     energy = solution.energy + d2_energy
     labels: dict[str, Any] = {
         "energy": energy,
@@ -136,23 +146,36 @@ def label(
         moses_id=moses_id,
         conformation_id=conformation_id,
         scf_iterations=solution.iterations,
-        wall_time=time.perf_counter() - start,
+        wall_time=time.perf_counter() - began,
         **labels,
     )
+
+
+def _check_distances(molecule: Molecule) -> None:
+    """Refuse atoms so close that the equations would be singular."""
+    separation = molecule.positions[:, None] - molecule.positions
+    distance = np.linalg.norm(separation, axis=2) + np.where(np.eye(len(molecule)), np.inf, 0)
+    i, j = np.unravel_index(distance.argmin(), distance.shape)
+    if distance[i, j] < CLOSEST:
+        raise ValueError(
+            f"{_name(molecule)}: atoms {i} and {j} are only {distance[i, j]:.3f} Å apart; "
+            f"at least {CLOSEST} Å is needed"
+        )
 
 
 def _solve(
     mol: gto.Mole, settings: Settings, start: np.ndarray, forces: bool
 ) -> tuple[Solution, np.ndarray | None]:
     """Self-consistent field from orbitals and, if wanted, gradient ((N, 3), Eh/bohr)."""
-    level = (mol, settings.xc, settings.auxbasis, settings.grid_level)
+    level = (mol, settings.xc, settings.auxbasis, settings.grid)
     tolerance = float(np.sqrt(settings.conv_tol))
     if _use_gpu(settings.device):
         return gpu.solve(*level, start, tolerance, settings.max_cycle, forces)
     field = SCF(*level)
     solution = field.solve(start, tolerance, settings.max_cycle)
     if not solution.converged:
-        solution = field.solve_patiently(start, tolerance, settings.max_cycle)
+        patient = field.solve_patiently(start, tolerance, settings.max_cycle)
+        solution = replace(patient, iterations=solution.iterations + patient.iterations)
     return solution, field.gradient(solution) if forces and solution.converged else None
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nablaviz.chem import quadrature
 from nablaviz.chem.scf import Solution
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def solve(
     mol: gto.Mole,
     xc: str,
     auxbasis: str,
-    grid_level: int,
+    grid: tuple[int, int],
     orbitals: np.ndarray,
     tolerance: float,
     max_iterations: int,
@@ -38,7 +39,7 @@ def solve(
     from pyscf import dft
 
     field = dft.RKS(mol, xc=xc).density_fit(auxbasis=auxbasis).to_gpu()
-    field.grids.level = grid_level
+    quadrature.configure(field.grids, *grid)
     field.conv_tol, field.conv_tol_grad = tolerance**2, tolerance
     field.max_cycle = max_iterations
     energies = [np.nan, np.nan]

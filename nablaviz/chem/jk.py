@@ -25,7 +25,7 @@ REDUNDANT = 1e-7
 NEGLIGIBLE = 20.0
 """Products of primitives that fall off by more than exp(−20) are left out: 1e-8 Eh in a matrix."""
 
-SINGLE = 4e9
+SINGLE = 2e9
 """Bytes that may be spent on a single-precision copy of the fitted tensor."""
 
 _BUFFER = 4e6  # bytes of tensor worked on at a time

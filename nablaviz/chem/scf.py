@@ -8,19 +8,17 @@ converged is the exact one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nablaviz.chem import quadrature
 from nablaviz.chem.jk import CoulombExchange
 from nablaviz.chem.xc import XCIntegrator
 
 if TYPE_CHECKING:
     from pyscf import gto
-
-COARSE_LEVEL = 0
-"""PySCF's grid level for the cheap iterations."""
 
 FIRST = 0.03
 """Orbital gradient, Eh, below which the exact Hamiltonian is computed first."""
@@ -31,8 +29,8 @@ LEVEL_SHIFT = 0.3
 MEMORY = 10
 """Iterates kept for extrapolation."""
 
-SINGLE_NOISE = 1e-5
-"""Orbital gradient, Eh, that single precision cannot go below."""
+SINGLE_ENOUGH = 2e-5
+"""Orbital gradient, Eh, that single precision surely reaches; below it all is in double."""
 
 REFRESH = 0.02
 """The exact Hamiltonian is computed anew when the orbital gradient has fallen by this factor since."""
@@ -81,18 +79,18 @@ class SCF:
         libxc's name of a range-separated hybrid GGA.
     auxbasis
         Fitting basis.
-    grid_level
-        PySCF's level of the fine grid.
+    grid
+        Shells on each atom and points on each shell of the fine grid.
     """
 
-    def __init__(self, mol: gto.Mole, xc: str, auxbasis: str, grid_level: int) -> None:
+    def __init__(self, mol: gto.Mole, xc: str, auxbasis: str, grid: tuple[int, int]) -> None:
         from pyscf.dft import libxc
 
         self.mol = mol
         omega, alpha, beta = libxc.rsh_coeff(xc)
         self.jk = CoulombExchange(mol, auxbasis, omega, short=alpha + beta, long=alpha)
-        self.fine = XCIntegrator.on_atoms(mol, xc, grid_level)
-        self.coarse = XCIntegrator.on_atoms(mol, xc, min(COARSE_LEVEL, grid_level))
+        self.fine = XCIntegrator(mol, *quadrature.published(mol, *grid), xc)
+        self.coarse = XCIntegrator(mol, *quadrature.coarse(mol), xc)
         self.core = mol.intor_symmetric("int1e_kin") + mol.intor_symmetric("int1e_nuc")
         values, vectors = np.linalg.eigh(mol.intor_symmetric("int1e_ovlp"))
         self.root = (vectors * np.sqrt(values)) @ vectors.T
@@ -113,7 +111,7 @@ class SCF:
         """
         history = _History()
         shift, energy_shift = np.zeros_like(self.core), 0.0
-        double = tolerance < SINGLE_NOISE
+        double = tolerance < SINGLE_ENOUGH
         refresh_below = FIRST
         energy = change = np.inf
         for iteration in range(1, max_iterations + 1):
@@ -145,7 +143,8 @@ class SCF:
         newton = self._mean_field().newton()
         newton.max_cycle = max_iterations
         newton.kernel(dm0=2 * shifted.orbitals @ shifted.orbitals.T)
-        return self.solve(newton.mo_coeff[:, newton.mo_occ > 0], tolerance, max_iterations)
+        final = self.solve(newton.mo_coeff[:, newton.mo_occ > 0], tolerance, max_iterations)
+        return replace(final, iterations=shifted.iterations + newton.cycles + final.iterations)
 
     def _mean_field(self) -> Any:
         """PySCF's object for the same equations."""

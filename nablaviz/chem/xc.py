@@ -25,7 +25,7 @@ NEGLIGIBLE = 1e-7
 SECOND = ((4, 5, 6), (5, 7, 8), (6, 8, 9))
 """Where PySCF keeps the second derivatives."""
 
-CACHE = 4e9
+CACHE = 2e9
 """Bytes of basis function values kept at most; beyond it they are computed again each time."""
 
 SHARE = 0.2
@@ -69,20 +69,11 @@ class XCIntegrator:
         order, slices = _compact_blocks(coords, BLOCK)
         self.coords, self.weights = coords[order], weights[order]
         reach = _shell_reach(mol, NEGLIGIBLE)
-        self.blocks = [_block(mol, self.coords, points, reach) for points in slices]
+        blocks = [_block(mol, self.coords, points, reach) for points in slices]
+        self.blocks = [block for block in blocks if len(block.orbitals)]
         self._cache: dict[int, np.ndarray] = {}
         self._room = min(CACHE, SHARE * psutil.virtual_memory().available)
         self._last: tuple[np.ndarray, float, np.ndarray] | None = None
-
-    @classmethod
-    def on_atoms(cls, mol: gto.Mole, xc: str, level: int) -> XCIntegrator:
-        """On PySCF's pruned atom-centred grid of a level (0 to 9)."""
-        from pyscf.dft.gen_grid import Grids
-
-        grids = Grids(mol)
-        grids.level = level
-        grids.build(sort_grids=False)
-        return cls(mol, grids.coords, grids.weights, xc)
 
     def energy_and_matrix(self, density: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy (Eh) and matrix (n, n) (Eh) of a density matrix (n, n)."""
@@ -117,7 +108,7 @@ class XCIntegrator:
     def _energy_and_potential(self, density: np.ndarray) -> tuple[float, np.ndarray]:
         """Energy (Eh) and w ∂f/∂(ρ, ∇ρ), shape (4, points); the last is remembered."""
         if self._last is None or not np.array_equal(self._last[0], density):
-            rho = np.empty((4, len(self.weights)))
+            rho = np.zeros((4, len(self.weights)))
             for i, block in enumerate(self.blocks):
                 ao = self._values(i)
                 rho[:, block.points] = np.einsum("cmp,mp->cp", ao, density[block.pairs] @ ao[0])
