@@ -85,7 +85,6 @@ export function createViewer($3Dmol, element, options) {
   shareContext(viewer.getRenderer());
   const dispose = () => {
     undo.forEach((each) => each());
-    viewer.spin(false);
     viewer.removeAllModels();
     viewer.removeAllShapes();
     viewer.getCanvas().width = viewer.getCanvas().height = 0;

@@ -34,9 +34,10 @@ export class Overlay {
       context.textAlign = align;
       context.strokeStyle = theme.paper;
       context.lineWidth = 3.5;
-      context.strokeText(text, x, y); // a rim in the background's colour: readable over any atom
+      const most = width - 16; // a longer text is drawn narrower
+      context.strokeText(text, x, y, most); // a rim in the background's colour: readable over any atom
       context.fillStyle = theme.ink;
-      context.fillText(text, x, y);
+      context.fillText(text, x, y, most);
     };
     // twice, first wider in the background's colour, for the same reason
     const outline = (dash, trace) => {

@@ -116,6 +116,13 @@ def facing(positions: np.ndarray) -> list[float]:
     return np.linalg.eigh(k)[1][:, -1].tolist()
 
 
+def fitting_camera(molecules: Sequence[Molecule], scene: dict[str, Any]) -> list[float]:
+    """A camera, as the viewer's trait, that shows all molecules of a scene however they are turned."""
+    positions = np.concatenate([molecule.positions for molecule in molecules])
+    radius = np.linalg.norm(positions - scene["centre"], axis=1).max() + 1.2
+    return [0.0, 0.0, 0.0, float(radius / math.sin(math.radians(10))), *scene["facing"]]
+
+
 def scale_arrows(
     forces: np.ndarray, longest: float = 2.5, largest: float | None = None
 ) -> tuple[np.ndarray, str]:

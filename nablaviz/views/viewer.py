@@ -17,8 +17,9 @@ from ipywidgets import CallbackDispatcher, Widget, widget_serialization
 
 from nablaviz.chem import geometry
 from nablaviz.molecule import Molecule
-from nablaviz.views import export
+from nablaviz.views.export import to_py3dmol
 from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arrows
+from nablaviz.views.still import still
 
 if TYPE_CHECKING:
     import py3Dmol
@@ -196,13 +197,13 @@ class Viewer(anywidget.AnyWidget):
 
     def to_py3dmol(self, width: int = 640, height: int = 400) -> py3Dmol.view:
         """A py3Dmol view of the same scene, without kernel or network: see `nablaviz.views.export`."""
-        return export.to_py3dmol(self, width, height)
+        return to_py3dmol(self, width, height)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The widget, and a still picture for where there are no widgets."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None and self._molecules:
-            bundle[0]["image/png"] = base64.b64encode(export.still(self)).decode()
+            bundle[0]["image/png"] = base64.b64encode(still(self)).decode()
         return bundle
 
     async def to_png(self, timeout: float = 10.0) -> bytes:

@@ -72,6 +72,11 @@ def drag(notebook, view: int = 0, by: int = 80) -> None:
     notebook.page.mouse.up()
 
 
+def press(notebook, title: str) -> None:
+    """Click a button of the first view's toolbar."""
+    notebook.page.locator(f".nablaviz-toolbar button[title^='{title}']").first.click()
+
+
 def settled(notebook, expression: str):
     """The value of an expression once it stays the same."""
     value = None
@@ -80,29 +85,53 @@ def settled(notebook, expression: str):
     return value
 
 
-def test_one_view(lab):
-    notebook = lab.open([
+@pytest.fixture(scope="module")
+def open_notebook(jupyterlab):
+    """A notebook with two linked views side by side."""
+    notebook = jupyterlab.open([
         MOLECULES,
-        "view, other, steps = Viewer(methanol, height='300px'), Viewer(variant(5), height='300px'), []\n"
+        "view, other, steps = Viewer(height='300px'), Viewer(height='300px'), []\n"
         "view.on_step(steps.append)\n"
         "link_cameras(view, other)\n"
         "HBox([view, other])",
         "'the cell below'",
     ])  # fmt: skip
-    page = notebook.page
     notebook.run_all()
-    notebook.wait_ready(2)
-    notebook.until("view.ready == view.tick and len(view.camera) == 8", True)
+    yield notebook
+    notebook.close()
 
-    # a click reaches Python, a click again unpicks, two measure
+
+@pytest.fixture
+def notebook(open_notebook):
+    """The two views on their first molecules; no test may leave an error or leave this machine."""
+    open_notebook.errors.clear()
+    open_notebook.python(
+        "None",
+        setup="view.show(methanol, keep_camera=False)\nother.show(variant(5), keep_camera=False)\n"
+        "view.picked, steps[:], view.representation, view.labels = [], [], 'ball-stick', 'none'",
+    )
+    open_notebook.until("view.ready == view.tick and other.ready == other.tick", True)
+    open_notebook.until("len(view.camera) == 8 and view.camera == other.camera", True)
+    yield open_notebook
+    assert open_notebook.errors == []
+    assert open_notebook.outside == []
+
+
+def test_views_share_the_width(notebook):
+    boxes = [view.bounding_box() for view in notebook.page.locator(".nablaviz-viewer").all()]
+    assert boxes[0]["width"] == pytest.approx(boxes[1]["width"])
+    output = notebook.page.locator(".jp-OutputArea-output").first.bounding_box()
+    assert sum(box["width"] for box in boxes) > 0.95 * output["width"]
+
+
+def test_clicks_pick_and_unpick(notebook):
+    page = notebook.page
     for atom in (0, 1, 0):
         page.mouse.click(*place(notebook, atom))
     notebook.until("view.picked", [1])
     page.mouse.click(*place(notebook, 2))
     notebook.until("view.picked, view.measurement", ([1, 2], "2.057 Å"))
     says(notebook, "O1 – H2   2.057 Å")
-
-    # Escape and a click on the background clear
     page.keyboard.press("Escape")
     notebook.until("view.picked", [])
     page.mouse.click(*place(notebook, 0))
@@ -111,10 +140,11 @@ def test_one_view(lab):
     page.mouse.click(corner["x"] + 8, corner["y"] + 60)
     notebook.until("view.picked", [])
 
-    # picking in Python shows in the browser
-    assert notebook.python("None", setup="view.picked = [2, 0, 1]") is None
+
+def test_picks_of_python_show_in_the_browser(notebook):
+    notebook.python("None", setup="view.picked = [2, 0, 1]")
     says(notebook, "H2 – C0 – O1   109.3°")
-    marked = page.evaluate(
+    marked = notebook.page.evaluate(
         """() => {
           const canvas = document.querySelector(".nablaviz-overlay");
           const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -126,62 +156,91 @@ def test_one_view(lab):
     )
     assert marked > 100
 
-    # keys reach Python and leave the notebook's own selection alone
-    before = page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex")
-    for key in ("ArrowDown", "ArrowUp", "ArrowRight", "ArrowLeft"):
-        page.keyboard.press(key)
-    notebook.until("steps", [1, -1, 1, -1])
-    assert page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex") == before
 
-    # turning one turns the other, and both reach Python
-    camera = notebook.python("view.camera")
-    drag(notebook, 0)
-    notebook.python("None", setup=f"before = {camera}")
+def test_arrow_keys_reach_python_and_not_the_notebook(notebook):
+    selected = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    before = notebook.page.evaluate(selected)
+    for key in ("ArrowDown", "ArrowUp", "ArrowRight", "ArrowLeft"):
+        notebook.page.locator(".nablaviz-viewer").first.press(key)
+    notebook.until("steps", [1, -1, 1, -1])
+    assert notebook.page.evaluate(selected) == before
+
+
+def test_linked_cameras_and_a_camera_that_is_kept(notebook):
+    fitted = notebook.python("view.camera", setup="before = view.camera")
+    drag(notebook)
     notebook.until("view.camera != before and view.camera == other.camera", True)
     turned = settled(notebook, "view.camera")
-    assert turned[:4] == pytest.approx(camera[:4])
+    assert turned[:4] == pytest.approx(fitted[:4])
     assert np.linalg.norm(turned[4:]) == pytest.approx(1, abs=1e-6)
 
-    # the camera is kept when the molecule changes, and goes where Python says
-    assert notebook.python("view.camera", setup="view.show(variant(9)); other.show(methanol)") == turned
-    notebook.until("view.ready == view.tick", True)
-    assert notebook.python("view.camera, view.picked") == (turned, [])
+    notebook.python("None", setup="view.show(variant(9)); other.show(methanol)")
+    notebook.until("view.ready == view.tick and other.ready == other.tick", True)
+    assert settled(notebook, "view.camera") == turned
     shown = pictures(notebook)
     notebook.python("None", setup="other.camera = before")
-    notebook.until("view.camera", pytest.approx(camera))
+    notebook.until("view.camera", pytest.approx(fitted))
     assert all((a != b).any() for a, b in zip(shown, pictures(notebook), strict=True))
 
-    # scrolling belongs to the page until the view is clicked
-    zoom = notebook.python("view.camera[3]")
+
+def test_the_wheel_zooms_only_a_view_in_use(notebook):
+    page = notebook.page
+    notebook.python("None", setup="distance = view.camera[3]")
     page.evaluate("document.activeElement.blur()")
     page.mouse.move(*place(notebook, 0))
     page.mouse.wheel(0, 60)
     page.wait_for_timeout(300)
-    assert notebook.python("view.camera[3]") == zoom
+    assert notebook.python("view.camera[3] == distance")
     page.mouse.click(*place(notebook, 0))
     page.mouse.wheel(0, 60)
-    notebook.python("None", setup=f"zoom = {zoom}")
-    notebook.until("view.camera[3] != zoom", True)
+    notebook.until("view.camera[3] != distance", True)
 
-    # strings are text, never markup
+
+def test_strings_are_text_and_never_markup(notebook):
     notebook.python("None", setup=f"view.show(Molecule([8, 1, 1], XYZ[:3], {HOSTILE!r}), legend={HOSTILE!r})")
     notebook.until("view.ready == view.tick", True)
-    assert page.evaluate("window.hacked") is None
+    assert notebook.page.evaluate("window.hacked") is None
 
-    # the theme
+
+def test_the_background_follows_the_theme(notebook):
     for theme, paper in (("dark", 0x11), ("light", 0xFF)):
         notebook.theme(theme)
-        page.wait_for_function(
+        notebook.page.wait_for_function(
             "(c) => document.querySelector('.nablaviz-stage canvas')._3dmol_viewer.bgColor === c",
             arg=paper * 0x10101,
         )
         assert (pictures(notebook)[0][0, 0] == paper).all()
 
-    # the browser's picture
-    notebook.python("None", setup="png = await view.to_png()", timeout=60)
+
+def test_pictures_of_the_browser(notebook):
+    notebook.python("None", setup="png = await view.to_png()")
     picture = Image.open(io.BytesIO(notebook.python("png")))
     assert picture.format == "PNG"
     assert picture.size == pictures(notebook)[0].shape[1::-1]
+    with notebook.page.expect_download() as download:
+        press(notebook, "Save")
+    assert Image.open(download.value.path()).size == picture.size
+
+
+def test_toolbar_and_keys(notebook):
+    press(notebook, "Balls")
+    press(notebook, "Labels")
+    notebook.until("view.representation, view.labels", ("stick", "element"))
+    for on in (True, False):
+        press(notebook, "Spin")
+        notebook.until("view.spin", on)
+    press(notebook, "Fit")
+    fitted = settled(notebook, "view.camera")
+    assert fitted[:3] == [0, 0, 0]
+    for key in ("Shift+ArrowLeft", "+"):
+        notebook.page.locator(".nablaviz-viewer").first.press(key)
+    moved = settled(notebook, "view.camera")
+    assert moved[3] < fitted[3]
+    assert moved[4:] != pytest.approx(fitted[4:])
+    assert notebook.python("steps") == []
+    press(notebook, "Full")
+    notebook.page.wait_for_function("document.fullscreenElement?.className === 'nablaviz-viewer'")
+    notebook.page.evaluate("document.exitFullscreen()")
 
 
 def test_many_views(lab):

@@ -21,8 +21,9 @@ from scipy.spatial.transform import Rotation
 from nablaviz.chem.bonds import find_bonds
 from nablaviz.molecule import Molecule
 from nablaviz.views import viewer as viewer_module
-from nablaviz.views.export import mol_block, still
+from nablaviz.views.export import mol_block
 from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, facing, rotation, scale_arrows
+from nablaviz.views.still import still
 from nablaviz.views.viewer import STATIC, Viewer, link_cameras, measure
 
 ROOT = Path(__file__).parents[2]
@@ -61,12 +62,12 @@ def test_scene_holds_what_was_shown():
 def test_one_message_with_the_tick_last():
     view = Viewer(METHANOL)
     sent = []
-    view.send_state = lambda key=None: sent.append(key)
+    view.send_state = lambda key: sent.append(set(key))
     view.picked = [0]
     sent.clear()
     view.show(WATER, keep_camera=False)
     assert len(sent) == 1
-    assert {"scene", "picked", "tick"} <= set(sent[0])
+    assert {"scene", "picked", "tick"} <= sent[0]
     assert view.tick == 2
 
 
@@ -287,7 +288,7 @@ def test_still_shows_each_element_on_transparent_paper():
 def test_mimebundle_has_the_widget_and_a_picture():
     data, _ = Viewer(METHANOL)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert read_png(base64.b64decode(data["image/png"])).shape == (300, 480, 4)
+    assert read_png(base64.b64decode(data["image/png"])).shape == (250, 400, 4)
     assert "image/png" not in Viewer()._repr_mimebundle_()[0]
 
 
