@@ -59,16 +59,21 @@ def to_py3dmol(view: Viewer, width: int = 640, height: int = 400) -> py3Dmol.vie
         raise ValueError("the viewer shows no molecule")
     source = base64.b64encode(LIBRARY.read_bytes()).decode()
     static = py3Dmol.view(width=width, height=height, js=f"data:text/javascript;base64,{source}")
+    drawn = 0
     for place, (molecule, opacity) in enumerate(zip(view.molecules, view.scene["opacity"], strict=True)):
+        if opacity == 0:  # 3Dmol would draw it solid
+            continue
         static.addModel(mol_block(molecule), "mol")
-        own = view.scene["colors"] if molecule is active else []
+        own = view.scene["colors"] if place == view.scene["active"] else []
         for index, color in enumerate(atom_colors(molecule, own)):
             look = {"color": color, "opacity": math.sqrt(opacity)}  # 3Dmol's shaders square it
-            static.setStyle({"model": place, "index": index}, _style(view.representation, look))
+            static.setStyle({"model": drawn, "index": index}, _style(view.representation, look))
+        drawn += 1
     arrows = np.frombuffer(view.scene["arrows"], dtype="<f4").reshape(-1, 3)
     for start, vector in zip(active.positions, arrows, strict=False):
-        ends = {"start": _point(start), "end": _point(start + vector)}
-        static.addArrow(ends | {"radius": 0.06, "radiusRatio": 2.2, "color": ARROW_COLOR})
+        if vector.any():
+            ends = {"start": _point(start), "end": _point(start + vector)}
+            static.addArrow(ends | {"radius": 0.06, "radiusRatio": 2.2, "color": ARROW_COLOR})
     x, y, z, distance, *turn = view.camera or fitting_camera(view.molecules, view.scene)
     look_at = np.add(view.scene["centre"], [x, y, z])
     static.setView([*(-look_at).tolist(), 150 - distance, *turn])  # 3Dmol's camera stands at 150 Å

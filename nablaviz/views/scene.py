@@ -22,8 +22,8 @@ ELEMENT_COLORS = {
 OTHER_COLOR = "#d264c8"
 """Of every element not in `ELEMENT_COLORS`."""
 
-
 ARROW_COLOR = "#ff8c1a"
+"""Of force arrows: no element has it."""
 
 
 def atom_colors(molecule: Molecule, colors: Sequence[str] = ()) -> list[str]:
@@ -144,7 +144,14 @@ def scale_arrows(
         Shape (N, 3), Å.
     legend : str
         For example ``"forces: 1 Å = 0.05 Eh/Å"``; the number is 1, 2 or 5 times a power of ten.
+
+    Raises
+    ------
+    ValueError
+        If a force is not finite.
     """
+    if not np.isfinite(forces).all():
+        raise ValueError(f"forces of atom {np.argwhere(~np.isfinite(forces))[0, 0]} are not finite")
     if largest is None:
         largest = float(np.linalg.norm(forces, axis=1).max())
     if largest == 0:

@@ -220,6 +220,8 @@ def test_no_forces_no_arrows():
     arrows, legend = scale_arrows(np.zeros((3, 3)))
     assert not arrows.any()
     assert legend == "forces: none"
+    with pytest.raises(ValueError, match="forces of atom 1 are not finite"):
+        scale_arrows(np.array([[0, 0, 1], [0, np.nan, 0]]))
 
 
 def test_colors_follow_the_element():
@@ -253,10 +255,11 @@ def test_mol_block_refuses_what_it_cannot_count():
 def test_py3dmol_holds_everything_and_no_foreign_string():
     hostile = Molecule(METHANOL.numbers, METHANOL.positions, HOSTILE)
     view = Viewer()
-    view.show([hostile, WATER], opacity=[1, 0.5], arrows=METHANOL.positions, legend=HOSTILE)
+    view.show([hostile, WATER, WATER], opacity=[1, 0, 0.5], arrows=METHANOL.positions, legend=HOSTILE)
     html = view.to_py3dmol()._make_html()
     assert html.count("addModel(") == 2
-    assert html.count("addArrow(") == 6
+    assert html.count("addArrow(") == 5  # the first is of length 0
+    assert set(re.findall(r'"model": (\d)', html)) == {"0", "1"}
     assert "alert(" not in html.replace((STATIC / "3Dmol-min.js").read_text(), "")
     assert "http" not in re.sub(r"base64,[\w+/=]+", "", html)
     with pytest.raises(ValueError, match="no molecule"):
