@@ -185,6 +185,7 @@ class Lab:
                 return self.get("/api/status") and None
             except OSError:
                 time.sleep(0.1)
+        self.process.kill()
         pytest.fail("JupyterLab did not start:\n" + (self.folder / "jupyterlab.log").read_text()[-3000:])
 
     def get(self, path: str, method: str = "GET") -> Any:
