@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nablaviz.data.conditions import TYPES, CatalogError, check_expression, column_condition, known_column
-from nablaviz.data.database import Database
+from nablaviz.data.database import MOLECULE, Database
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.structures import Progress, Structures, canonical, tqdm_progress
 
@@ -189,17 +189,16 @@ class Catalog:
         """How many molecules the conformers that pass the filters are of."""
         filters = {"smarts": None, "scaffold": None} | filters
         condition, values = self._condition(where, filters.pop("smarts"), filters.pop("scaffold"), filters)
-        sql = f"SELECT count(DISTINCT (moses_id, smiles)) AS n FROM conformers WHERE {condition}"
+        sql = f"SELECT count(DISTINCT ({', '.join(MOLECULE)})) AS n FROM conformers WHERE {condition}"
         return int(self._db.query(sql, values)["n"][0])
 
     def siblings(self, row: int) -> np.ndarray:
         """Row numbers of all conformers of the molecule that row ``row`` is of, itself among them."""
         self._inside([row])
+        same = " AND ".join(f"p.{c} IS NOT DISTINCT FROM m.{c}" for c in MOLECULE)
         found = self._db.query(
-            "SELECT p.row FROM plain p, (SELECT moses_id, smiles FROM plain WHERE row = ?) m"
-            " WHERE p.row = ? OR (coalesce(m.moses_id::VARCHAR, m.smiles) IS NOT NULL"
-            " AND p.moses_id IS NOT DISTINCT FROM m.moses_id AND p.smiles IS NOT DISTINCT FROM m.smiles)"
-            " ORDER BY p.row",
+            "SELECT p.row FROM plain p, (SELECT * FROM plain WHERE row = ?) m WHERE p.row = ?"
+            f" OR (coalesce(m.moses_id::VARCHAR, m.smiles) IS NOT NULL AND {same}) ORDER BY p.row",
             [row, row],
         )
         return found["row"].astype(np.int64)

@@ -25,6 +25,10 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+MOLECULE = ("moses_id", "smiles", "formula")
+"""Conformers that agree in these are of one molecule, if they have an id or a SMILES."""
+
+
 class Database:
     """An in-memory database, its configuration locked once the dataset is in it.
 
@@ -109,7 +113,7 @@ class Database:
         )
 
     def _create_conformers(self, source: str) -> None:
-        molecule = "OVER (PARTITION BY moses_id, smiles)"
+        molecule = f"OVER (PARTITION BY {', '.join(MOLECULE)})"
         cases = " ".join(
             f"WHEN {e} IS NOT NULL THEN {HARTREE2KCAL} * ({e} - min({e}) {molecule})"
             for e in ("energy", "formation_energy")

@@ -21,7 +21,7 @@ from nablaviz.molecule import Conformer, Molecule
 from nablaviz.views.columns import SHOWN
 from nablaviz.views.conformer_view import ConformerView
 from nablaviz.views.filters import Filters
-from nablaviz.views.notice import Notice
+from nablaviz.views.notice import Notice, announced
 from nablaviz.views.paged_table import PagedTable
 from nablaviz.views.scatter_view import ScatterView
 from nablaviz.views.theme import Theme
@@ -49,7 +49,9 @@ def browse(dataset: Dataset | Iterable[Conformer | Molecule], **options: Any) ->
     [0]
     >>> nablaviz.sample()[panel.selection[-1]].energy
     """
-    return BrowserPanel(dataset if isinstance(dataset, Dataset) else Memory(dataset), **options)
+    source = dataset if isinstance(dataset, Dataset) else Memory(dataset)
+    with announced(f"Reading {len(source):,} conformers…"):
+        return BrowserPanel(source, **options)
 
 
 class Rows(traitlets.List):
@@ -57,7 +59,10 @@ class Rows(traitlets.List):
 
     def validate(self, obj: Any, value: Any) -> list[int]:
         value = getattr(value, "index", value) if hasattr(value, "columns") else value
-        rows = list(dict.fromkeys(int(row) for row in np.atleast_1d(np.asarray(value, dtype=np.int64))))
+        given = np.atleast_1d(np.asarray(value))
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+            raise traitlets.TraitError(f"a selection is a list of row numbers, not {value!r}")
+        rows = list(dict.fromkeys(given.astype(np.int64).tolist()))
         wrong = [row for row in rows if not 0 <= row < len(obj.dataset)]
         if wrong:
             last = len(obj.dataset) - 1
@@ -101,12 +106,13 @@ class BrowserPanel(VBox):
         self.catalog = Catalog(dataset, progress=self._progress)
         summary = self.catalog.summary()
         held = [c for c in SHOWN if summary["count"][c] > 0]
+        varying = [c for c in held if summary["max"][c] > summary["min"][c]]
         self._order = np.arange(len(dataset))
         self.theme = Theme()
         self.head = HTML()
         self.filters = Filters(self.catalog, summary, ranges)
         self.list = PagedTable(self.catalog.table, [c for c in TABLE if c in held], page_size)
-        self.plot = ScatterView(self.catalog, held, height)
+        self.plot = ScatterView(self.catalog, held, varying, height)
         self.conformer = ConformerView(self.catalog, height)
         self.list.add_class("nablaviz-list")
         parts = Box([self.plot, self.conformer, self.conformer.side, self.list])
@@ -188,6 +194,6 @@ class BrowserPanel(VBox):
 
 def headline(name: str, shown: int, total: int, molecules: int) -> str:
     """Name of the dataset and how much of it passes the filters, as HTML."""
-    count = f"{total:,} conformers" if shown == total else f"{shown:,} of {total:,} conformers"
-    count += f" · {molecules:,} molecule{'s' * (molecules != 1)}"
+    count = f"{total:,} conformer" if shown == total else f"{shown:,} of {total:,} conformer"
+    count += f"{'s' * (total != 1)} · {molecules:,} molecule{'s' * (molecules != 1)}"
     return f'<div class="nablaviz-head"><b>{html.escape(name)}</b><span>{count}</span></div>'

@@ -50,7 +50,8 @@ class ConformerView(VBox):
         self._conformer: Conformer | None = None
         self._atoms: tuple[int, ...] = ()
         self._dark = False
-        self.viewer = Viewer(height=f"{height}px")
+        self.viewer = Viewer(height="100%")
+        self.viewer.layout.min_height = f"{height}px"
         self.shown = Dropdown(
             options=[
                 ("this conformer", "one"),

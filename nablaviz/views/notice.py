@@ -13,6 +13,26 @@ EXPECTED = (ValueError, OSError, LookupError, MemoryError)
 """Errors whose message is meant to be read: of the file, of what was typed."""
 
 
+@contextmanager
+def announced(doing: str) -> Iterator[None]:
+    """Say in the notebook what is being done before there is a panel to say it; seen after a second."""
+    from IPython import get_ipython
+
+    if not hasattr(get_ipython(), "kernel"):
+        yield
+        return
+    from IPython.display import HTML as Markup
+    from IPython.display import display
+
+    late = "@keyframes nablaviz-wait { from, 99% { opacity: 0 } }"
+    text = f'<style>{late}</style><div style="animation: nablaviz-wait 1s">{html.escape(doing)}</div>'
+    handle = display(Markup(text), display_id=True)
+    try:
+        yield
+    finally:
+        handle.update(Markup(""))
+
+
 class Notice(HTML):
     """Plain text, escaped; takes no space while it has nothing to say."""
 

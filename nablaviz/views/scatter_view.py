@@ -41,11 +41,15 @@ class ScatterView(VBox):
         What the rows are of.
     columns
         Names of the columns that hold something.
+    varying
+        Those with more than one value, to be drawn first.
     height
         Of the plot, in pixels.
     """
 
-    def __init__(self, catalog: Catalog, columns: Sequence[str], height: int = 400) -> None:
+    def __init__(
+        self, catalog: Catalog, columns: Sequence[str], varying: Sequence[str], height: int = 400
+    ) -> None:
         self._catalog = catalog
         self._rows = np.empty(0, dtype=np.int64)
         self._selection: list[int] = []
@@ -54,9 +58,11 @@ class ScatterView(VBox):
         values = {c: catalog.distinct(c, MAX_CATEGORIES + 1).index for c in columns if c in TEXT}
         self._categories = {c: list(v) for c, v in values.items() if len(v) <= MAX_CATEGORIES}
         numbers = [c for c in columns if c in NUMERIC]
-        axes = [(SHOWN[c].title, c) for c in (*numbers, *self._categories)]
-        x = next((c for c in X_FIRST if c in numbers), axes[0][1])
-        y = next((c for c in Y_FIRST if c in numbers), axes[-1][1])
+        axes = [(SHOWN[c].label, c) for c in (*numbers, *self._categories)]
+        x, y = (
+            next((c for held in (varying, numbers) for c in wanted if c in held), axes[0][1])
+            for wanted in (X_FIRST, Y_FIRST)
+        )
         self.x = Dropdown(options=axes, value=x, description="x")
         self.y = Dropdown(options=axes, value=y, description="y")
         first = "split" if "split" in self._categories else ""

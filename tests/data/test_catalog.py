@@ -166,6 +166,14 @@ def test_summary(catalog: Catalog) -> None:
     assert np.isnan(summary["min"]["dipole"])
 
 
+def test_one_id_for_several_molecules_is_not_believed() -> None:
+    table = lines().assign(moses_id=1, smiles=None, formula=["CH4"] * 12 + ["H2O"] * 12)
+    catalog = Catalog(Table(table))
+    assert catalog.count_molecules() == 2
+    assert catalog.siblings(3).tolist() == list(range(12))
+    assert (catalog.table().groupby(table.formula).relative_energy_kcal.min() == 0).all()
+
+
 def test_molecules_are_counted(catalog: Catalog) -> None:
     assert catalog.count_molecules() == 6
     assert catalog.count_molecules("n_atoms < 8", smarts="c1ccccc1") == 2

@@ -123,6 +123,13 @@ def test_rows_that_are_not_there_cannot_be_selected(panel: BrowserPanel, wrong: 
     assert panel.selection == [0]
 
 
+@pytest.mark.parametrize("wrong", [[1.5], ["1"], [[1, 2]], np.array([True, False]), "all"])
+def test_a_selection_is_row_numbers(panel: BrowserPanel, wrong: Any) -> None:
+    with pytest.raises(traitlets.TraitError, match="a selection is a list of row numbers"):
+        panel.selection = wrong
+    assert panel.selection == [0]
+
+
 def test_clicks_in_the_table(panel: BrowserPanel) -> None:
     send(panel.list, kind="click", row=4, extend=False, toggle=False)
     assert panel.selection == [4]
