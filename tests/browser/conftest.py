@@ -182,7 +182,8 @@ class Lab:
         end = time.monotonic() + timeout
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                return self.get("/api/status") and None
+                self.get("/api/status")
+                return
             except OSError:
                 time.sleep(0.1)
         self.process.kill()
