@@ -75,6 +75,7 @@ export class Camera {
       if (camera.length) this.apply(camera);
       else if (peer) this.apply(peer.get());
       else this.fit();
+      this.save(); // for Python to know the camera before it hears that the view is ready
     } else if (resized && this.fitting) this.fit();
     this.deepen();
   }
@@ -107,7 +108,6 @@ export class Camera {
     this.apply([0, 0, 0, Math.min(distance, CAMERA_Z - 1), ...facing]);
     this.fitting = true;
     this.moved();
-    this.save(); // now, for Python to know the camera before it hears that the view is ready
   }
 
   fromCentre({ x, y, z }) {
