@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -168,8 +169,15 @@ def ask(server: dict[str, str], path: str) -> dict:
         return json.load(response)
 
 
+def answers(server: dict[str, str]) -> bool:
+    try:
+        return bool(ask(server, "api/status"))
+    except URLError:
+        return False
+
+
 def test_lab_serves_the_notebook(tmp_path):
-    notebook = tmp_path / "work" / "my first.ipynb"
+    notebook = tmp_path / "mine" / "my first.ipynb"
     notebook.parent.mkdir()
     notebook.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     homes = {f"JUPYTER_{d}_DIR": str(tmp_path / d) for d in ("CONFIG", "DATA", "RUNTIME")}
@@ -197,9 +205,13 @@ def test_lab_serves_the_notebook(tmp_path):
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.1)
         server = json.loads(found[0].read_text())
+        while not answers(server):  # the file is written before the port is open
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.1)
         printed = (tmp_path / "log").read_text()
-        assert f"{server['url']}lab/tree/work/my%20first.ipynb?token=" in printed
-        assert ask(server, "api/contents/work/my%20first.ipynb")["content"]["cells"] == []
+        assert f"{server['url']}lab/tree/mine/my%20first.ipynb?token=" in printed
+        assert ask(server, "api/contents/mine/my%20first.ipynb")["content"]["cells"] == []
         assert ask(server, "lab/api/news") == {"news": []}
         assert ask(server, "lab/api/update") == {"notification": None}
     finally:

@@ -1,9 +1,10 @@
-"""The grid on which exchange and correlation are integrated: that of the published data.
+"""The grid on which exchange and correlation are integrated: the default one of Psi4 1.3.2.
 
-nablaDFT's labels are Psi4 1.3.2's, with its default grid. Forces feel the grid by 1e-4 Eh/Å, so labels
-that are to agree with the published ones better than that need the same points: 75 Treutler–Ahlrichs
-shells of 302 Lebedev points on every atom, scaled by Psi4's atomic radii, and along the principal axes
-of the nuclear charges. The last makes labels independent of how a molecule is turned.
+Forces feel the grid by 1e-4 Eh/Å, so labels that are to agree with Psi4's better than that need the same
+points: 75 Treutler–Ahlrichs shells of 302 Lebedev points on every atom, scaled by Psi4's atomic radii,
+and along the principal axes of the nuclear charges. The last makes labels independent of how a molecule
+is turned. Psi4 1.4 and newer have other radii; which of the two the published data were made with is not
+settled.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ VANISHING = 1e-15
 
 
 def published(mol: gto.Mole, radial: int = 75, angular: int = 302) -> tuple[np.ndarray, np.ndarray]:
-    """Points, shape (points, 3), bohr, and weights of the grid of the published data.
+    """Points, shape (points, 3), bohr, and weights of the grid.
 
     Parameters
     ----------

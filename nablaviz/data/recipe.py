@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nablaviz.chem.conformers import displace, embed, parse
 from nablaviz.chem.scaffold import murcko
 from nablaviz.data.dataset import DataError, Key
-from nablaviz.molecule import Conformer
+from nablaviz.molecule import Conformer, Molecule
 
 TRIES_PER_CONFORMER = 4
 """Embeddings tried for each distinct conformer wanted; most molecules have fewer than wanted."""
@@ -71,7 +72,7 @@ class Recipe:
 
     def _conformer(self, entry: Entry, k: int) -> Conformer:
         seed = self.seed + entry.moses_id
-        relaxed = embed(entry.smiles, TRIES_PER_CONFORMER * len(entry.splits), seed)
+        relaxed = _relaxed(entry.smiles, TRIES_PER_CONFORMER * len(entry.splits), seed)
         molecule = relaxed[k % len(relaxed)]
         if self.temperature > 0:
             molecule = displace(molecule, self.temperature, seed=1000 * seed + k)
@@ -83,6 +84,12 @@ class Recipe:
             split=entry.splits[k] or None,
             train_size=entry.train_size,
         )
+
+
+@lru_cache(maxsize=1024)
+def _relaxed(smiles: str, count: int, seed: int) -> tuple[Molecule, ...]:
+    """What `embed` gives, kept because the conformers of a molecule are asked for one by one."""
+    return tuple(embed(smiles, count, seed))
 
 
 def read_recipe(path: str | Path) -> Recipe:

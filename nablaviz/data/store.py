@@ -17,7 +17,7 @@ import numpy as np
 
 from nablaviz.chem import basis
 from nablaviz.data.dataset import COLUMNS, DataError, Dataset
-from nablaviz.data.validate import finite, located
+from nablaviz.data.validate import finite, located, symmetric
 from nablaviz.molecule import Conformer, Molecule, check_elements
 
 if TYPE_CHECKING:
@@ -155,15 +155,13 @@ def pack_triangle(matrix: np.ndarray, where: str = "matrix") -> bytes:
     Raises
     ------
     DataError
-        If the matrix is not square, or differs from its transpose by more than 1e-6 of its largest
-        element.
+        If the matrix is not square, finite and symmetric.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise DataError(f"{where}: the Hamiltonian must be square, not {matrix.shape}")
-    asymmetry = float(np.abs(matrix - matrix.T).max())
-    if asymmetry > 1e-6 * float(np.abs(matrix).max()):
-        raise DataError(f"{where}: the Hamiltonian is not symmetric: max |H − Hᵀ| = {asymmetry:.1e} Eh")
+    with located(where):
+        symmetric(matrix, "the Hamiltonian")
     return matrix[np.tril_indices(len(matrix))].astype("<f4").tobytes()
 
 

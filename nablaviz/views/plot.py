@@ -6,7 +6,6 @@ browser has read its five megabytes of script. Here whole figures are sent, and 
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 import traitlets
 from ipywidgets import Widget, widget_serialization
 
+from nablaviz.views.library import library
 from nablaviz.views.selection import inside_polygon
 
 if TYPE_CHECKING:
@@ -46,26 +46,10 @@ class Region:
         return inside & (self.y.min() <= y) & (y <= self.y.max())
 
 
-class _Library(anywidget.AnyWidget):
-    """Carries plotly.js to a page once, however many plots the page has."""
+def _plotly() -> bytes:
+    import plotly.offline
 
-    _esm = "export default {}"
-
-    source = traitlets.Bytes().tag(sync=True)
-    """plotly.js, compressed with gzip."""
-
-
-_shared: dict[str, _Library] = {}
-
-
-def _library() -> _Library:
-    """The one library model of this kernel, made when first asked for or after it was closed."""
-    if "library" not in _shared or _shared["library"].comm is None:
-        import plotly.offline
-
-        source = plotly.offline.get_plotlyjs().encode()
-        _shared["library"] = _Library(source=gzip.compress(source, compresslevel=6, mtime=0))
-    return _shared["library"]
+    return plotly.offline.get_plotlyjs().encode()
 
 
 class Plot(anywidget.AnyWidget):
@@ -91,7 +75,7 @@ class Plot(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._on_click: Callable[[int, bool], None] = lambda row, toggle: None
         self._on_region: Callable[[Region], None] = lambda region: None
-        super().__init__(library=_library(), **traits)
+        super().__init__(library=library("plotly", _plotly), **traits)
         self.on_msg(self._receive)
 
     def show(self, figure: go.Figure, marks: Sequence[dict[str, Any]] | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from ipywidgets import CallbackDispatcher, Widget, widget_serialization
 from nablaviz.chem import geometry
 from nablaviz.molecule import Molecule
 from nablaviz.views.export import to_py3dmol
+from nablaviz.views.library import library
 from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arrows
 from nablaviz.views.still import still
 
@@ -27,26 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Viewer", "link_cameras", "measure", "scale_arrows"]
 
 STATIC = Path(__file__).parent / "static"
-
-
-class _Library(anywidget.AnyWidget):
-    """Carries 3Dmol.js to a page once, however many viewers the page has."""
-
-    _esm = "export default {}"
-
-    source = traitlets.Bytes().tag(sync=True)
-    """3Dmol.js, compressed with gzip."""
-
-
-_shared: dict[str, _Library] = {}
-
-
-def _library() -> _Library:
-    """The one library model of this kernel, made when first asked for or after it was closed."""
-    if "library" not in _shared or _shared["library"].comm is None:
-        source = (STATIC / "3Dmol-min.js").read_bytes()
-        _shared["library"] = _Library(source=gzip.compress(source, mtime=0))
-    return _shared["library"]
 
 
 class Viewer(anywidget.AnyWidget):
@@ -126,7 +106,7 @@ class Viewer(anywidget.AnyWidget):
         self._active = 0
         self._steppers = CallbackDispatcher()
         self._awaited: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[bytes]]] = []
-        super().__init__(library=_library(), **traits)
+        super().__init__(library=library("3Dmol", (STATIC / "3Dmol-min.js").read_bytes), **traits)
         self.on_msg(self._receive)
         if molecules is not None:
             self.show(molecules)

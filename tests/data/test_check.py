@@ -15,8 +15,8 @@ from nablaviz import cli
 from nablaviz.chem import basis
 from nablaviz.data.check import check
 from nablaviz.data.convert import convert
-from nablaviz.data.dataset import Dataset
 from nablaviz.data.formats import open as open_dataset
+from nablaviz.data.memory import Memory
 from nablaviz.molecule import Molecule
 from nablaviz.units import BOHR2ANGSTROM
 
@@ -24,22 +24,6 @@ FILES = Path(__file__).parents[1] / "files"
 V1, V2, METHANOL = (
     FILES / name for name in ("psi4_hamiltonians_v1.db", "psi4_hamiltonians_v2.db", "psi4_wavefunction.npy")
 )
-
-
-class Rows(Dataset):
-    """Conformers in memory."""
-
-    def __init__(self, rows):
-        self.rows, self.path = list(rows), Path("memory")
-
-    def __len__(self):
-        return len(self.rows)
-
-    def _read(self, row):
-        return self.rows[row]
-
-    def _read_table(self):
-        raise NotImplementedError
 
 
 @pytest.fixture
@@ -92,7 +76,7 @@ def test_one_row_in_another_order_is_found_among_many(tmp_path):
     """Opening looks at a few rows; the check looks at all."""
     path = tmp_path / "h.db"
     rows = [replace(c, moses_id=k) for k in range(40) for c in [open_dataset(V2)[0]]]
-    convert(Rows(rows), path, to="hamiltonian-v2", progress=False)
+    convert(Memory(rows), path, to="hamiltonian-v2", progress=False)
     looked_at = np.linspace(0, 39, 32).astype(int)
     row = next(k for k in range(40) if k not in looked_at)
     overlap = basis.from_pyscf(rows[0].overlap, rows[0].molecule.numbers, "m-ordered").astype("<f4")
@@ -122,7 +106,7 @@ def test_one_row_in_another_order_is_found_among_many(tmp_path):
 )
 def test_conformers_of_any_source_are_checked(change, message):
     water = open_dataset(V2)[0]
-    report = check(Rows([water, replace(water, conformation_id=1, source=None, **change)]), progress=False)
+    report = check(Memory([water, replace(water, conformation_id=1, source=None, **change)]), progress=False)
     assert not report.ok
     assert report.faults[0].startswith(f"memory, row 1: {message}")
 
@@ -133,19 +117,21 @@ def test_conformers_of_any_source_are_checked(change, message):
 def test_a_geometry_in_another_unit_is_a_fault(factor, message):
     water = open_dataset(V2)[0]
     molecule = Molecule(water.molecule.numbers, water.molecule.positions * factor)
-    report = check(Rows([replace(water, molecule=molecule, hamiltonian=None)]), progress=False)
+    report = check(Memory([replace(water, molecule=molecule, hamiltonian=None)]), progress=False)
     assert message in report.faults[0]
 
 
 def test_hydrogen_is_not_asked_of_molecules_without_it():
     bromine = Molecule([35, 35], [[0, 0, 0], [0, 0, 2.28]])
-    assert check(Rows([replace(open_dataset(V2)[0], molecule=bromine, hamiltonian=None)]), progress=False).ok
+    assert check(
+        Memory([replace(open_dataset(V2)[0], molecule=bromine, hamiltonian=None)]), progress=False
+    ).ok
 
 
 def test_many_faults_are_counted_and_the_first_are_kept(monkeypatch):
     monkeypatch.setattr("nablaviz.data.check.MOST_FAULTS", 3)
     water = open_dataset(V2)[0]
-    report = check(Rows([replace(water, energy=float("nan"))] * 5), progress=False)
+    report = check(Memory([replace(water, energy=float("nan"))] * 5), progress=False)
     assert (report.fault_count, len(report.faults), report.duplicates) == (9, 3, 4)
     assert str(report).endswith("… and 6 more")
 
@@ -153,7 +139,7 @@ def test_many_faults_are_counted_and_the_first_are_kept(monkeypatch):
 def test_duplicates_name_the_first_row():
     water = open_dataset(V2)[0]
     other, nameless = replace(water, moses_id=5), replace(water, moses_id=None)
-    report = check(Rows([other, water, nameless, other, water, nameless, other]), progress=False)
+    report = check(Memory([other, water, nameless, other, water, nameless, other]), progress=False)
     assert [line.partition("memory, ")[2] for line in report.faults] == [
         "row 3: has the ids of row 0",
         "row 6: has the ids of row 0",

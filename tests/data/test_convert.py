@@ -23,8 +23,9 @@ from nablaviz import cli
 from nablaviz.chem import basis
 from nablaviz.chem.atoms import ATOM_ENERGIES, formation_energy
 from nablaviz.data.convert import Summary, convert
-from nablaviz.data.dataset import DataError, Dataset
+from nablaviz.data.dataset import DataError
 from nablaviz.data.formats import open as open_dataset
+from nablaviz.data.memory import Memory
 from nablaviz.data.store import Store
 from nablaviz.molecule import SUPPORTED, Conformer, Molecule
 from nablaviz.units import BOHR2ANGSTROM
@@ -35,22 +36,6 @@ V1, V2, METHANOL = (
 )
 WATER = open_dataset(V2)[0]
 FORMATS = ("store", "energy", "hamiltonian-v2", "hamiltonian-v1")
-
-
-class Rows(Dataset):
-    """Conformers in memory."""
-
-    def __init__(self, rows):
-        self.rows, self.path = list(rows), Path("memory")
-
-    def __len__(self):
-        return len(self.rows)
-
-    def _read(self, row):
-        return self.rows[row]
-
-    def _read_table(self):
-        raise NotImplementedError
 
 
 def records(path: Path, columns: str = "*", table: str = "data") -> list[tuple]:
@@ -132,9 +117,9 @@ def conformers(draw) -> Conformer:
 @given(conformers())
 def test_any_conformer_survives_every_format(tmp_path_factory, conformer):
     folder = tmp_path_factory.mktemp("round")
-    rows = Rows([WATER, conformer])  # water tells the order of orbitals
+    rows = Memory([WATER, conformer])  # water tells the order of orbitals
     labels = ("energy", "formation_energy", "forces")
-    source: Dataset | Path = rows
+    source: Memory | Path = rows
     for i, to in enumerate(("hamiltonian-v2", "store", "hamiltonian-v2", "store")):
         convert(source, folder / f"{i}", to=to, progress=False)
         source = folder / f"{i}"
@@ -156,7 +141,7 @@ def test_any_conformer_survives_every_format(tmp_path_factory, conformer):
 def test_positions_and_forces_of_any_precision_are_exact_to_float32(tmp_path_factory, positions, forces):
     conformer = replace(WATER, molecule=Molecule([8, 1, 1], positions), forces=forces, moses_id=1)
     path = tmp_path_factory.mktemp("float32") / "h.db"
-    convert(Rows([WATER, conformer]), path, to="hamiltonian-v2", progress=False)
+    convert(Memory([WATER, conformer]), path, to="hamiltonian-v2", progress=False)
     found = open_dataset(path)[1]
     ours, theirs = found.molecule.positions / BOHR2ANGSTROM, positions / BOHR2ANGSTROM
     assert np.array_equal(ours.astype("f4"), theirs.astype("f4"))
@@ -167,7 +152,7 @@ def test_hamiltonian_export_is_laid_out_as_nabladft_reads_it(tmp_path):
     """Its reader takes columns by position, rows by id from 0 to N − 1, and float32 and int32 blobs."""
     path = tmp_path / "h.db"
     convert(
-        Rows([WATER, replace(WATER, moses_id=7, conformation_id=3)]),
+        Memory([WATER, replace(WATER, moses_id=7, conformation_id=3)]),
         path,
         to="hamiltonian-v2",
         progress=False,
@@ -199,7 +184,7 @@ def test_hamiltonian_export_is_laid_out_as_nabladft_reads_it(tmp_path):
 def test_energy_export_is_laid_out_as_nabladft_reads_it(tmp_path):
     """It uses ASE: row.data["energy"] of shape (1,), row.data["forces"], metadata in SchNetPack's form."""
     conformer = replace(WATER, molecule=Molecule(WATER.molecule.numbers, WATER.molecule.positions, "O"))
-    summary = convert(Rows([conformer]), tmp_path / "e.db", to="energy", progress=False)
+    summary = convert(Memory([conformer]), tmp_path / "e.db", to="energy", progress=False)
     assert summary.left_out == {"hamiltonian": 1}
     with connect(tmp_path / "e.db", use_lock_file=False) as database:
         assert len(database) == 1
@@ -218,21 +203,21 @@ def test_energy_export_is_laid_out_as_nabladft_reads_it(tmp_path):
 
 
 def test_without_total_energies_the_export_has_no_references(tmp_path):
-    convert(Rows([WATER, replace(WATER, energy=None)]), tmp_path / "e.db", to="energy", progress=False)
+    convert(Memory([WATER, replace(WATER, energy=None)]), tmp_path / "e.db", to="energy", progress=False)
     dataset = open_dataset(tmp_path / "e.db")
     assert [c.energy for c in dataset] == [None, None]  # rather than one that nobody computed
     assert [c.formation_energy for c in dataset] == [WATER.formation_energy] * 2
 
 
 def test_a_formation_energy_of_other_references_gives_way_to_the_total(tmp_path):
-    convert(Rows([replace(WATER, formation_energy=-0.2)]), tmp_path / "e.db", to="energy", progress=False)
+    convert(Memory([replace(WATER, formation_energy=-0.2)]), tmp_path / "e.db", to="energy", progress=False)
     found = open_dataset(tmp_path / "e.db")[0]
     assert found.energy == pytest.approx(WATER.energy, abs=1e-10)
     assert found.formation_energy == pytest.approx(WATER.formation_energy, abs=1e-10)
 
 
 def test_what_a_format_cannot_hold_is_in_the_summary(tmp_path):
-    source = Rows(
+    source = Memory(
         [
             replace(
                 open_dataset(METHANOL)[0],
@@ -261,7 +246,7 @@ def test_what_a_format_cannot_hold_is_in_the_summary(tmp_path):
     ],
 )
 def test_a_row_that_lacks_something_is_an_error_and_leaves_nothing(tmp_path, to, missing):
-    rows = Rows([WATER, replace(WATER, source=None, conformation_id=1, **{missing: None})])
+    rows = Memory([WATER, replace(WATER, source=None, conformation_id=1, **{missing: None})])
     with pytest.raises(DataError, match=f"memory, row 1: no {missing}, which an? .* requires"):
         convert(rows, tmp_path / "x", to=to, progress=False)
     assert list(tmp_path.iterdir()) == []
@@ -277,7 +262,7 @@ def test_a_row_that_lacks_something_is_an_error_and_leaves_nothing(tmp_path, to,
     ],
 )
 def test_a_faulty_conformer_is_not_written(tmp_path, to, change, message):
-    rows = Rows([WATER, replace(WATER, source=None, moses_id=3, **change)])
+    rows = Memory([WATER, replace(WATER, source=None, moses_id=3, **change)])
     with pytest.raises(DataError, match=f"memory, row 1: {message}"):
         convert(rows, tmp_path / "x", to=to, progress=False)
     if to == "store":
@@ -314,26 +299,26 @@ def test_a_store_goes_only_into_a_folder_of_its_own(tmp_path):
 
 
 def test_a_second_conversion_into_a_store_skips_what_is_there(tmp_path):
-    some, more = Rows([WATER]), Rows([WATER, replace(WATER, conformation_id=9)])
+    some, more = Memory([WATER]), Memory([WATER, replace(WATER, conformation_id=9)])
     assert convert(some, tmp_path / "s", progress=False).written == 1
     summary = convert(more, tmp_path / "s", progress=False)
     assert (summary.written, summary.skipped) == (1, 1)
     assert [c.conformation_id for c in Store(tmp_path / "s")] == [0, 9]
     with pytest.raises(DataError, match="row 0: without ids it cannot be told"):
-        convert(Rows([replace(WATER, moses_id=None, source="row 0")]), tmp_path / "s", progress=False)
+        convert(Memory([replace(WATER, moses_id=None, source="row 0")]), tmp_path / "s", progress=False)
 
 
 @pytest.mark.parametrize("before", [0, 1])
 def test_ids_that_come_twice_are_an_error(tmp_path, before):
     if before:
-        convert(Rows([WATER]), tmp_path / "s", progress=False)
+        convert(Memory([WATER]), tmp_path / "s", progress=False)
     with pytest.raises(DataError, match="again: .*900000/0 is in the store already"):
-        convert(Rows([WATER, replace(WATER, source="again")]), tmp_path / "s", progress=False)
+        convert(Memory([WATER, replace(WATER, source="again")]), tmp_path / "s", progress=False)
 
 
 def test_an_empty_source_gives_an_empty_target(tmp_path):
     for to in FORMATS[1:]:
-        assert convert(Rows([]), tmp_path / to, to=to, progress=False).written == 0
+        assert convert(Memory([]), tmp_path / to, to=to, progress=False).written == 0
         assert len(open_dataset(tmp_path / to)) == 0
 
 
@@ -378,7 +363,7 @@ def test_one_conformer_at_a_time_is_in_memory(tmp_path, to):
     alive: weakref.WeakSet[Conformer] = weakref.WeakSet()
     most = 0
 
-    class Fresh(Rows):
+    class Fresh(Memory):
         def _read(self, row):
             nonlocal most
             conformer = replace(WATER, conformation_id=row)
@@ -386,7 +371,7 @@ def test_one_conformer_at_a_time_is_in_memory(tmp_path, to):
             most = max(most, len(alive))
             return conformer
 
-    convert(Fresh([None] * 50), tmp_path / "x", to=to, progress=False)
+    convert(Fresh([WATER] * 50), tmp_path / "x", to=to, progress=False)
     assert most <= 2
 
 
