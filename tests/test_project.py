@@ -44,7 +44,12 @@ HEAVY = set(
 WIDGETS = {"anywidget", "ipywidgets", "traitlets"}
 """What the widget modules of views/ may import at their top."""
 
-CONDA_NAMES = {"dask": "dask-core", "duckdb": "python-duckdb", "torch": "pytorch"}
+CONDA_NAMES = {
+    "dask": "dask-core",
+    "duckdb": "python-duckdb",
+    "lightning-fabric": "pytorch-lightning",  # which holds it
+    "torch": "pytorch",
+}
 """Names on conda-forge that differ from PyPI's."""
 
 
