@@ -15,6 +15,7 @@ _PUBLIC = {
     "Molecule": "nablaviz.molecule",
     "browse": "nablaviz.views.browse",
     "label": "nablaviz.chem.dft",
+    "load_model": "nablaviz.models.library",
     "open": "nablaviz.data.formats",
     "sample": "nablaviz.data.sample",
 }

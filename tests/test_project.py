@@ -107,6 +107,8 @@ def test_imports_have_no_cycle():
 @pytest.mark.parametrize("name", MODULES)
 def test_nothing_heavy_is_imported_at_the_top(name):
     allowed = WIDGETS if name.startswith("nablaviz.views.") else set()
+    if name.startswith("nablaviz.models.") and name != "nablaviz.models.interface":
+        allowed = {"torch"}
     assert {other.partition(".")[0] for other in imports(MODULES[name], at_top=True)} & HEAVY <= allowed
 
 

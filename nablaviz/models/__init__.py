@@ -1,0 +1,1 @@
+"""What predicts: energies and forces, or the Kohn–Sham matrix, of a molecule."""

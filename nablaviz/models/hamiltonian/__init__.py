@@ -1,0 +1,1 @@
+"""Models of the Kohn–Sham matrix, one per file."""

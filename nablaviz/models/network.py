@@ -1,0 +1,154 @@
+"""The base of models made in torch: prediction, card and files, from what each model computes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, overload
+
+import torch
+
+from nablaviz.models.interface import ModelCard, Prediction, SampleT, as_list
+from nablaviz.molecule import Conformer, Molecule
+
+PAIRS = 20_000
+"""Directed atom pairs that are predicted at once."""
+
+
+class Network(torch.nn.Module, ABC, Generic[SampleT]):
+    """A model with settings, tensors and a card; see :class:`~nablaviz.models.interface.Trainable`.
+
+    Subclasses set ``architecture``, ``kind`` and ``Settings``, call ``super().__init__(settings)``
+    and give ``prepare``, ``size``, ``collate``, ``predict_batch`` and, where they can be trained,
+    ``fit_reference`` and ``loss``. Everything that prediction needs is in the settings, the
+    parameters and the buffers.
+
+    Parameters
+    ----------
+    settings
+        An instance of ``Settings``, a frozen dataclass of plain values.
+    """
+
+    architecture: ClassVar[str]
+    kind: ClassVar[str]
+    Settings: ClassVar[type]
+    card: ModelCard
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__()
+        self.settings = self.Settings() if settings is None else settings
+        values = asdict(self.settings)
+        self.card = ModelCard(self.architecture, self.architecture, self.kind, values)
+
+    @abstractmethod
+    def prepare(self, conformer: Conformer, *, labels: bool = True) -> SampleT: ...
+
+    @abstractmethod
+    def size(self, sample: SampleT) -> int: ...
+
+    @abstractmethod
+    def collate(self, samples: Sequence[SampleT]) -> Any: ...
+
+    @abstractmethod
+    def predict_batch(self, batch: Any) -> list[Prediction]:
+        """Predictions of a batch; whether gradients are recorded is decided here."""
+
+    def fit_reference(self, samples: Sequence[SampleT]) -> None:
+        raise NotImplementedError(f"{self.card.name} has nothing to train")
+
+    def loss(self, batch: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        raise NotImplementedError(f"{self.card.name} has nothing to train")
+
+    @overload
+    def predict(self, molecules: Molecule) -> Prediction: ...
+    @overload
+    def predict(self, molecules: Sequence[Molecule]) -> list[Prediction]: ...
+    def predict(self, molecules: Molecule | Sequence[Molecule]) -> Prediction | list[Prediction]:
+        """Predict one molecule or several, in batches of at most ``PAIRS`` atom pairs."""
+        found = as_list(molecules)
+        for molecule in found:
+            self.card.check_elements(molecule.numbers)
+        training = self.training
+        self.eval()
+        try:
+            predictions: list[Prediction] = []
+            batch: list[SampleT] = []
+            pairs = 0
+            for molecule in found:
+                sample = self.prepare(Conformer(molecule), labels=False)
+                size = self.size(sample)
+                if batch and pairs + size > PAIRS:
+                    predictions += self.predict_batch(self.collate(batch).to(self.device))
+                    batch, pairs = [], 0
+                batch.append(sample)
+                pairs += size
+            if batch:
+                predictions += self.predict_batch(self.collate(batch).to(self.device))
+        finally:
+            self.train(training)
+        return predictions[0] if isinstance(molecules, Molecule) else predictions
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters and buffers are."""
+        return next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the parameters and buffers."""
+        tensors = (*self.parameters(), *self.buffers())
+        return next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
+
+    def save(self, path: str | Path, card: ModelCard | None = None) -> None:
+        """Write settings, card and tensors; ``nablaviz.load_model(path)`` reads them.
+
+        Parameters
+        ----------
+        card
+            Replaces the model's own.
+        """
+        from nablaviz.models import files
+
+        if card is not None:
+            self.card = card
+        files.save(self, Path(path))
+
+    @classmethod
+    def from_card(cls, card: ModelCard) -> Self:
+        """An untrained model with the settings and the card given.
+
+        Raises
+        ------
+        ValueError
+            If the settings are not this model's.
+        """
+        known = {f.name for f in fields(cls.Settings)}
+        if unknown := sorted(set(card.settings) - known):
+            raise ValueError(f"{cls.architecture} has no setting {unknown[0]!r}; it has {sorted(known)}")
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in card.settings.items()}
+        model = cls(cls.Settings(**values))
+        model.card = card
+        return model
+
+
+@dataclass
+class Tensors:
+    """A record of tensors (and of lists, dicts, records of them) that moves between devices."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on another device; what is no tensor is kept."""
+        return _moved(self, device)
+
+
+def _moved(value: Any, device: torch.device | str) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, Tensors):
+        return replace(value, **{f.name: _moved(getattr(value, f.name), device) for f in fields(value)})
+    if isinstance(value, dict):
+        return {k: _moved(v, device) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_moved(v, device) for v in value)
+    return value
