@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from nablaviz.chem import basis
+from nablaviz.chem.arrays import NotFinite, finite, symmetric
 from nablaviz.data.dataset import DataError, Dataset
 from nablaviz.data.energy_db import EnergyDatabase
 from nablaviz.data.formats import open as open_dataset
 from nablaviz.data.hamiltonian_db import HamiltonianDatabase
 from nablaviz.data.store import FORMAT, Store
-from nablaviz.data.validate import NotFinite, finite, shown, symmetric
+from nablaviz.data.validate import shown
 from nablaviz.data.wavefunction import WavefunctionFile
 from nablaviz.molecule import SYMBOLS, Conformer, check_closed_shell, check_elements
 

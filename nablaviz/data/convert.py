@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from nablaviz.chem.arrays import finite, symmetric
 from nablaviz.data.dataset import DataError, Dataset
 from nablaviz.data.formats import open as open_dataset
 from nablaviz.data.store_writer import StoreWriter
-from nablaviz.data.validate import finite, shown, symmetric
+from nablaviz.data.validate import shown
 from nablaviz.data.writers import EnergyWriter, HamiltonianWriter
 from nablaviz.molecule import Conformer
 

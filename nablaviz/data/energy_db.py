@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nablaviz.chem.arrays import finite
 from nablaviz.data import ase_blob
 from nablaviz.data.composition import Compositions, atomic_numbers
 from nablaviz.data.sqlite import SqliteDataset
-from nablaviz.data.validate import finite, from_blob, identifier, located, number, shown, text
+from nablaviz.data.validate import from_blob, identifier, located, number, shown, text
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.units import BOHR2ANGSTROM, HARTREE2EV
 

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nablaviz.chem import basis
+from nablaviz.chem.arrays import finite, symmetric
 from nablaviz.chem.atoms import ATOM_ENERGIES, formation_energy
 from nablaviz.data.composition import Compositions, atomic_numbers
 from nablaviz.data.dataset import DataError
 from nablaviz.data.sqlite import SqliteDataset
-from nablaviz.data.validate import finite, from_blob, identifier, located, number, shown, symmetric
+from nablaviz.data.validate import from_blob, identifier, located, number, shown
 from nablaviz.molecule import Conformer, Molecule
 
 SAMPLES = 32

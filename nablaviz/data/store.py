@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nablaviz.chem import basis
+from nablaviz.chem.arrays import finite, symmetric
 from nablaviz.data.dataset import COLUMNS, DataError, Dataset
-from nablaviz.data.validate import finite, located, symmetric
+from nablaviz.data.validate import located
 from nablaviz.molecule import Conformer, Molecule, check_elements
 
 if TYPE_CHECKING:

@@ -8,24 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nablaviz.chem.arrays import finite
 from nablaviz.data.dataset import DataError
-
-ASYMMETRY = 1e-6
-"""Largest difference of a symmetric matrix from its transpose, as a fraction of its largest element."""
-
-
-class NotFinite(ValueError):
-    """An array holds NaN or infinity.
-
-    Attributes
-    ----------
-    count
-        How many elements are not finite.
-    """
-
-    def __init__(self, message: str, count: int) -> None:
-        super().__init__(message)
-        self.count = count
 
 
 def shown(name: str | Path) -> str:
@@ -46,22 +30,6 @@ def located(where: str) -> Iterator[None]:
         raise
     except (ValueError, TypeError, OverflowError) as fault:
         raise DataError(f"{where}: {fault}") from fault
-
-
-def finite(array: np.ndarray, name: str) -> np.ndarray:
-    """The array, if all of it is finite.
-
-    Raises
-    ------
-    NotFinite
-        If an element is NaN or infinite.
-    """
-    bad = ~np.isfinite(array)
-    if bad.any():
-        first = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        place = f" (the first at {', '.join(map(str, first))})" if first else ""
-        raise NotFinite(f"{name} has {bad.sum()} values that are not finite{place}", int(bad.sum()))
-    return array
 
 
 def number(value: object, name: str) -> float:
@@ -121,26 +89,6 @@ def from_blob(blob: object, dtype: str, shape: tuple[int, ...], name: str) -> np
     if len(blob) != expected:
         raise ValueError(f"{name} has {len(blob)} bytes; shape {shape} asks for {expected}")
     return np.frombuffer(blob, dtype).reshape(shape)
-
-
-def symmetric(matrix: np.ndarray, name: str) -> np.ndarray:
-    """The square matrix, if it is finite and symmetric.
-
-    Raises
-    ------
-    NotFinite
-        If an element is NaN or infinite.
-    ValueError
-        If it differs from its transpose by more than ``ASYMMETRY`` of its largest element.
-    """
-    if np.array_equal(matrix, matrix.T) and np.isfinite(matrix).all():  # the usual case, and fast
-        return matrix
-    finite(matrix, name)
-    gap = float(np.abs(matrix - matrix.T).max())
-    if gap > ASYMMETRY * float(np.abs(matrix).max()):
-        i, j = np.unravel_index(int(np.abs(matrix - matrix.T).argmax()), matrix.shape)
-        raise ValueError(f"{name} is not symmetric: elements ({i}, {j}) and ({j}, {i}) differ by {gap:.1e}")
-    return matrix
 
 
 def _brief(value: object) -> str:

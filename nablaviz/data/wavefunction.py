@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nablaviz.chem import basis
+from nablaviz.chem.arrays import finite, symmetric
 from nablaviz.chem.atoms import formation_energy
 from nablaviz.data import unpickle
 from nablaviz.data.dataset import COLUMNS, DataError, Dataset
 from nablaviz.data.store import to_row
-from nablaviz.data.validate import finite, located, number, shown, symmetric
+from nablaviz.data.validate import located, number, shown
 from nablaviz.molecule import Conformer, Molecule, check_closed_shell, check_elements
 from nablaviz.units import AU2DEBYE, BOHR2ANGSTROM
 
