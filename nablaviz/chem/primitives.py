@@ -1,0 +1,115 @@
+"""The def2-SVP orbitals as sums of separable terms, x^a y^b z^c exp(−αr²) about an atom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+
+from nablaviz.chem.basis import BASIS, SHELLS, layout
+from nablaviz.molecule import SYMBOLS
+
+POWERS = (
+    ((0, 0, 0),),
+    ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    ((2, 0, 0), (1, 1, 0), (0, 2, 0), (1, 0, 1), (0, 1, 1), (0, 0, 2)),
+)
+"""The monomials of each angular momentum, as powers of x, y and z."""
+
+_S, _P, _D, _D0, _D2 = np.sqrt(np.array([1 / 4, 3 / 4, 15 / 4, 5 / 16, 15 / 16]) / np.pi)
+HARMONICS = (
+    np.array([[_S]]),
+    np.eye(3) * _P,
+    np.array(
+        [
+            [0, _D, 0, 0, 0, 0],
+            [0, 0, 0, 0, _D, 0],
+            [-_D0, 0, -_D0, 0, 0, 2 * _D0],
+            [0, 0, 0, _D, 0, 0],
+            [_D2, 0, -_D2, 0, 0, 0],
+        ]
+    ),
+)
+"""Real solid harmonics in PySCF's order (p as x, y, z; d as m = −2…2), over ``POWERS``, (2l + 1, M)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Primitives:
+    """The Gaussians of a molecule and the terms of its orbitals.
+
+    K primitives; T terms, the monomials of each primitive in turn; n orbitals.
+    """
+
+    atom: np.ndarray
+    "Shape (K,)."
+    l: np.ndarray  # noqa: E741 - its name everywhere
+    "Angular momentum, shape (K,)."
+    exponent: np.ndarray
+    "α in bohr⁻², shape (K,)."
+    primitive: np.ndarray
+    "The primitive of each term, shape (T,)."
+    powers: np.ndarray
+    "Powers of x, y and z of each term, shape (T, 3)."
+    orbital: np.ndarray
+    "The orbitals that a term is a part of, padded with 0, shape (T, 5)."
+    weight: np.ndarray
+    "The term's factor in each of them, padded with 0, shape (T, 5)."
+
+    def terms(self, coefficients: np.ndarray) -> np.ndarray:
+        """Factors of the terms, shape (T, k), of functions given over the orbitals, shape (n, k)."""
+        return np.einsum("tm,tmk->tk", self.weight, coefficients[self.orbital])
+
+
+def primitives(numbers: np.ndarray) -> Primitives:
+    """The Gaussians of atoms with these atomic numbers.
+
+    Raises
+    ------
+    ValueError
+        If an element is not one of nablaDFT's.
+    """
+    layout(numbers)  # checks the elements
+    return _primitives(tuple(np.asarray(numbers).tolist()))
+
+
+@lru_cache(maxsize=128)
+def _primitives(numbers: tuple[int, ...]) -> Primitives:
+    shells = layout(np.array(numbers))
+    contractions = [contraction for z in numbers for contraction in _contractions(z)]
+    lengths = [len(exponents) for exponents, _ in contractions]
+    shell = np.repeat(np.arange(len(contractions)), lengths)
+    factor = np.concatenate([factors for _, factors in contractions])
+    momentum = shells.shell_l[shell]
+    primitive = np.repeat(np.arange(len(shell)), (momentum + 1) * (momentum + 2) // 2)
+    powers = np.concatenate([POWERS[ell] for ell in momentum])
+    orbital = np.zeros((len(primitive), 5), dtype=np.int64)
+    weight = np.zeros((len(primitive), 5))
+    for ell, harmonics in enumerate(HARMONICS):
+        kept = momentum[primitive] == ell
+        of = primitive[kept]
+        first = shells.shell_offsets[shell[of]]
+        orbital[kept, : 2 * ell + 1] = first[:, None] + np.arange(2 * ell + 1)
+        angular = np.tile(harmonics.T, (len(of) // harmonics.shape[1], 1))
+        weight[kept, : 2 * ell + 1] = factor[of, None] * angular
+    exponent = np.concatenate([exponents for exponents, _ in contractions])
+    arrays = (shells.shell_atom[shell], momentum, exponent, primitive, powers, orbital, weight)
+    for array in arrays:
+        array.flags.writeable = False
+    return Primitives(*arrays)
+
+
+@cache
+def _contractions(number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each shell of an element: exponents and radial factors, normalised as PySCF does."""
+    from pyscf import gto
+
+    symbol = SYMBOLS[number]
+    basis = {symbol: gto.basis.load(BASIS, symbol)}
+    atom = gto.M(atom=[(symbol, (0, 0, 0))], basis=basis, spin=number % 2, verbose=0)
+    found = []
+    for shell, letter in enumerate(SHELLS[number]):
+        exponents = atom.bas_exp(shell)
+        norms = gto.gto_norm("spd".index(letter), exponents)
+        found.append((exponents, atom.bas_ctr_coeff(shell)[:, 0] * norms))
+    return found
