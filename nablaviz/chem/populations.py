@@ -82,4 +82,4 @@ def _bond_orders(elements: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     starts = basis.layout(numbers).atom_offsets[:-1]
     orders = np.add.reduceat(np.add.reduceat(elements, starts, axis=0), starts, axis=1)
     np.fill_diagonal(orders, 0)
-    return orders
+    return (orders + orders.T) / 2  # symmetric but for rounding
