@@ -1,0 +1,1 @@
+"""Models of the energy, one architecture per file."""
