@@ -11,6 +11,11 @@ from nablaviz.models.interface import Model
 from nablaviz.models.network import Network
 
 ARCHITECTURES = {
+    "composition": "nablaviz.models.energy.composition:Composition",
+    "descriptors": "nablaviz.models.energy.descriptors:Descriptors",
+    "schnet": "nablaviz.models.energy.schnet:SchNet",
+    "painn": "nablaviz.models.energy.painn:PaiNN",
+    "dimenet": "nablaviz.models.energy.dimenet:DimeNet",
     "edge-frame": "nablaviz.models.hamiltonian.edge_frame:EdgeFrame",
     "hamiltonian-ridge": "nablaviz.models.hamiltonian.ridge:Ridge",
 }
