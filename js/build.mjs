@@ -11,16 +11,19 @@ const vendored = join(here, "node_modules/3dmol");
 mkdirSync(out, { recursive: true });
 copyFileSync(join(vendored, "build/3Dmol-min.js"), join(out, "3Dmol-min.js"));
 copyFileSync(join(vendored, "LICENSE"), join(out, "3Dmol.LICENSE"));
-await build({
-  absWorkingDir: here,
-  entryPoints: ["src/index.js"],
-  outfile: join(out, "viewer.js"),
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  loader: { ".css": "text" },
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: "none",
-  charset: "utf8",
-});
+copyFileSync(join(here, "src/page.css"), join(out, "page.css"));
+for (const [name, entry] of Object.entries({ viewer: "src/index.js", levels: "src/levels.js", page: "src/page.js" })) {
+  await build({
+    absWorkingDir: here,
+    entryPoints: [entry],
+    outfile: join(out, `${name}.js`),
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    loader: { ".css": "text" },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "none",
+    charset: "utf8",
+  });
+}

@@ -16,7 +16,8 @@ export class Camera {
     this.view = view;
     this.model = view.model;
     this.centre = [0, 0, 0]; // of the active molecule, as drawn
-    this.radius = 0; // of all that is drawn about it
+    this.radius = 0; // of all atoms about it
+    this.outline = []; // points of the surfaces
     this.known = false; // whether the view has been aimed yet
     this.fitting = false; // whether nobody has turned it since it was fitted
     this.held = false;
@@ -67,6 +68,11 @@ export class Camera {
     restore();
   }
 
+  /** New surfaces, by some of their points. */
+  surround(points) {
+    this.outline = points;
+  }
+
   /** Before a frame: at first the model's camera, that of the group, or one that fits. */
   aim(resized) {
     if (!this.known && this.view.molecules.length) {
@@ -83,7 +89,8 @@ export class Camera {
   /** Lets what lies behind fade a little into the background. */
   deepen() {
     const [x, y, z] = this.get();
-    const depth = this.radius + Math.hypot(x, y, z);
+    const far = this.outline.map((point) => Math.hypot(...this.fromCentre(point)));
+    const depth = Math.max(this.radius, ...far) + Math.hypot(x, y, z);
     // 3Dmol's fog begins 0.4 of the way from the near to the far plane: here a little before the centre
     this.view.viewer.setSlab(-1.8 * depth, 2.2 * depth);
   }
@@ -100,11 +107,12 @@ export class Camera {
     const run = (rise * clientWidth) / clientHeight;
     // room for all as it is turned now, and for most of it however it is turned
     let distance = (0.65 * this.radius) / Math.min(run, rise);
-    for (const atom of this.view.molecules.flatMap((molecule) => molecule.atoms)) {
-      const [x, y, z] = turned(this.fromCentre(atom), facing);
-      const aside = Math.max((Math.abs(x) + this.margin()) / run, (Math.abs(y) + this.margin()) / rise);
-      distance = Math.max(distance, z + aside);
-    }
+    const keep = (point, margin) => {
+      const [x, y, z] = turned(this.fromCentre(point), facing);
+      distance = Math.max(distance, z + Math.max((Math.abs(x) + margin) / run, (Math.abs(y) + margin) / rise));
+    };
+    for (const { atoms } of this.view.molecules) for (const atom of atoms) keep(atom, this.margin());
+    for (const point of this.outline) keep(point, 0.2);
     this.apply([0, 0, 0, Math.min(distance, CAMERA_Z - 1), ...facing]);
     this.fitting = true;
     this.moved();

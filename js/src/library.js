@@ -42,6 +42,11 @@ const OF_CONTEXT = [
   "_blurvertexattribpos", "_screenQuadVBO",
 ];
 
+/** What the renderers of a context share. */
+export function contextState(gl) {
+  return contexts.get(gl);
+}
+
 /** Makes a renderer keep all that belongs to its context where the context's other renderers find it. */
 function shareContext(renderer) {
   const gl = renderer.getContext();

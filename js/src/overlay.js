@@ -1,5 +1,7 @@
 // What lies over the 3D scene: labels, marks of picked atoms, text. A transparent 2D canvas, as sharp as
 // the screen and never hidden by an atom, redrawn with each frame.
+import { stops } from "./colormap.js";
+import { prettyUnit } from "./units.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
@@ -17,9 +19,11 @@ export class Overlay {
    * @param marks places of the picked atoms, in order
    * @param measurement text drawn amid the marks
    * @param corner lines of text for the lower left corner
+   * @param scales `{range, unit}` of the painted surfaces, for the lower right corner
+   * @param floor height to keep free at the lower edge
    * @param theme `{ink, paper, accent}`: CSS colours of text, background and marks
    */
-  draw({ labels, marks, measurement, corner, theme }) {
+  draw({ labels, marks, measurement, corner, scales, floor, theme }) {
     const { canvas } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     const ratio = window.devicePixelRatio || 1;
@@ -57,6 +61,17 @@ export class Overlay {
       const mean = (axis) => marks.reduce((sum, mark) => sum + mark[axis], 0) / marks.length;
       write(measurement, mean("x"), mean("y") - 16, "600 14px");
     }
-    corner.toReversed().forEach((text, i) => write(text, 8, height - 12 - 18 * i, "12px", "left"));
+    corner.toReversed().forEach((text, i) => write(text, 8, height - floor - 12 - 18 * i, "12px", "left"));
+    scales.forEach(({ range, unit }, i) => {
+      const [left, right, top] = [width - 128, width - 8, height - floor - 18 - 34 * i];
+      const shade = context.createLinearGradient(left, 0, right, 0);
+      for (const stop of stops) shade.addColorStop(...stop);
+      context.fillStyle = shade;
+      context.fillRect(left, top, right - left, 8);
+      const [low, high] = range.map((end) => String(Number(end.toPrecision(3))));
+      write(low, left, top - 8, "11px", "left");
+      write(prettyUnit(unit), (left + right) / 2, top - 8, "11px");
+      write(high, right, top - 8, "11px", "right");
+    });
   }
 }

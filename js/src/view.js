@@ -1,17 +1,24 @@
 // One displayed view of a Viewer: the 3D scene, picking and keys.
 import { Camera } from "./camera.js";
+import { Isovalue } from "./isovalue.js";
 import { createViewer, views } from "./library.js";
 import { Overlay } from "./overlay.js";
+import { Painter } from "./painter.js";
+import { savePicture, sendPicture } from "./pictures.js";
 import { decode, drawArrows, drawMolecules, drawnRadius } from "./scene.js";
 import css from "./style.css";
+import { buildGeometry, decodeSurfaces, outline } from "./surfaces.js";
 import { toolbar } from "./toolbar.js";
 
 const ACCENT = "#00b4d8";
 const REPRESENTATIONS = ["ball-stick", "stick", "sphere", "line"];
 const LABELS = ["none", "element", "index"];
-const REDRAWN = ["tick", "scene", "representation", "labels", "picked", "measurement", "legend", "palette", "background"];
+const REDRAWN = [
+  "tick", "scene", "surfaces", "representation", "labels", "picked", "measurement", "legend", "palette", "background",
+];
 const STEPS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
 const TURNS = { ArrowUp: [-10, "vx"], ArrowLeft: [-10, "vy"], ArrowDown: [10, "vx"], ArrowRight: [10, "vy"] };
+const NUDGES = { "[": -1, "]": 1 };
 const ZOOMS = { "+": 1.1, "=": 1.1, "-": 1 / 1.1 };
 
 export class View {
@@ -21,6 +28,7 @@ export class View {
     this.stale = new Set(REDRAWN);
     this.atoms = [];
     this.molecules = [];
+    this.surfaces = [];
     this.undo = [];
     this.camera = new Camera(this);
     this.build(el);
@@ -32,8 +40,10 @@ export class View {
     listen("change:camera", () => this.camera.set());
     listen("change:camera_group", () => this.camera.join());
     listen("change:spin", () => this.spin());
+    listen("change:isovalue", () => this.isovalue.set());
+    listen("change:isovalue_range", () => this.isovalue.write());
     for (const name of ["width", "height"]) listen(`change:${name}`, () => this.layout());
-    listen("msg:custom", (message) => message.kind === "picture" && this.sendPicture());
+    listen("msg:custom", (message) => message.kind === "picture" && sendPicture(this));
     views.add(this);
     this.layout();
     this.spin();
@@ -66,11 +76,12 @@ export class View {
       style: ["Balls and sticks, sticks, spheres, lines", cycle("representation", REPRESENTATIONS)],
       labels: ["Labels: none, elements, numbers", cycle("labels", LABELS)],
       spin: ["Spin", cycle("spin", [false, true])],
-      save: ["Save as PNG", () => this.savePicture()],
+      save: ["Save as PNG", () => savePicture(this)],
       full: ["Full screen", () => this.toggleFullscreen()],
     });
     this.buttons = buttons;
     box.append(bar, this.said);
+    this.isovalue = new Isovalue(this, box);
     el.append(box);
 
     box.addEventListener("keydown", (event) => this.key(event));
@@ -96,7 +107,9 @@ export class View {
     views.delete(this);
     cancelAnimationFrame(this.frame);
     this.camera.dispose();
+    this.isovalue.dispose();
     this.undo.forEach((each) => each());
+    this.painter?.dispose();
     this.disposeViewer?.();
     this.box.remove();
   }
@@ -134,6 +147,11 @@ export class View {
     });
   }
 
+  /** Draws now what would be drawn at the next frame. */
+  finish() {
+    if (this.stale.size || this.frame) this.paint();
+  }
+
   draw() {
     const get = (name) => this.model.get(name);
     const changed = (...names) => names.some((name) => this.stale.has(name));
@@ -155,6 +173,15 @@ export class View {
       drawArrows(this.viewer, this.atoms, scene.arrows);
       this.camera.follow(scene);
     }
+    if (changed("surfaces")) {
+      this.surfaces = decodeSurfaces(get("surfaces"));
+      this.isovalue.fit(this.surfaces);
+    }
+    if (changed("surfaces", "isovalue")) {
+      const geometry = buildGeometry(this.surfaces, this.isovalue.value);
+      this.painter.show(geometry);
+      this.camera.surround(outline(geometry));
+    }
     if (changed("measurement", "picked")) this.said.textContent = this.spoken();
     this.stale.clear();
     this.camera.aim(resized);
@@ -165,9 +192,11 @@ export class View {
   /** Makes the 3Dmol viewer, anew where the browser has taken the WebGL context away. */
   start() {
     const restore = this.camera.keep();
+    this.painter?.dispose();
     this.disposeViewer?.();
     this.stage.replaceChildren();
     [this.viewer, this.disposeViewer] = createViewer(this.$3Dmol, this.stage, { antialias: true });
+    this.painter = new Painter(this.viewer);
     this.stale = new Set(REDRAWN);
     restore();
     this.viewer.setViewChangeCallback(() => this.camera.turned());
@@ -199,6 +228,8 @@ export class View {
       marks: get("picked").filter((index) => this.atoms[index]).map((index) => place(this.atoms[index])),
       measurement,
       corner: [this.spoken(), get("legend")].filter(Boolean),
+      scales: this.surfaces.filter((surface) => surface.painted).map(({ painted }) => painted),
+      floor: this.isovalue.bar.offsetHeight,
       theme: this.theme,
     });
   }
@@ -251,39 +282,14 @@ export class View {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.shiftKey && event.key in TURNS) this.viewer?.rotate(...TURNS[event.key]);
     else if (event.key in ZOOMS) this.viewer?.zoom(ZOOMS[event.key]);
+    else if (event.key in NUDGES) this.isovalue.nudge(NUDGES[event.key]);
+    else if (event.target.type === "range") return event.stopPropagation(); // its own keys move it
     else if (event.key in STEPS) this.model.send({ kind: "step", by: STEPS[event.key] });
     else if (event.key === "Escape") this.pick([]);
     else if (!(event.target.tagName === "BUTTON" && ["Enter", " "].includes(event.key))) return;
     else return event.stopPropagation(); // the notebook has its own use for Enter
     event.preventDefault();
     event.stopPropagation();
-  }
-
-  // --- pictures -----------------------------------------------------------------------------
-
-  async picture() {
-    if (this.stale.size || this.frame) this.paint();
-    this.viewer.render();
-    const drawn = this.viewer.getCanvas();
-    const sheet = new OffscreenCanvas(drawn.width, drawn.height);
-    const context = sheet.getContext("2d");
-    context.drawImage(drawn, 0, 0);
-    context.drawImage(this.overlay.canvas, 0, 0, drawn.width, drawn.height);
-    return sheet.convertToBlob({ type: "image/png" });
-  }
-
-  async sendPicture() {
-    if (!this.viewer) return;
-    const bytes = await (await this.picture()).arrayBuffer();
-    this.model.send({ kind: "picture" }, undefined, [bytes]);
-  }
-
-  async savePicture() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await this.picture());
-    link.download = "molecule.png";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
   toggleFullscreen() {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import math
 from collections.abc import Callable, Sequence
@@ -14,17 +13,20 @@ import numpy as np
 import traitlets
 from ipywidgets import CallbackDispatcher, Widget, widget_serialization
 
-from nablaviz.chem import geometry
 from nablaviz.molecule import Molecule
+from nablaviz.views import surface
 from nablaviz.views.export import to_py3dmol
 from nablaviz.views.library import library
+from nablaviz.views.measurement import measure
+from nablaviz.views.picture import Pictures
 from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arrows
 from nablaviz.views.still import still
+from nablaviz.views.surface import Surface
 
 if TYPE_CHECKING:
     import py3Dmol
 
-__all__ = ["Viewer", "link_cameras", "measure", "scale_arrows"]
+__all__ = ["Surface", "Viewer", "link_cameras", "measure", "scale_arrows"]
 
 STATIC = Path(__file__).parent / "static"
 
@@ -33,7 +35,7 @@ class Viewer(anywidget.AnyWidget):
     """Molecules in 3D: one *active*, others superposed around it.
 
     Drag to turn, right-drag or Ctrl-drag to move, scroll (after a click) to zoom, click atoms to pick
-    them, click the background or press Esc to unpick, arrow keys to step.
+    them, click the background or press Esc to unpick, arrow keys to step, [ and ] for the isovalue.
 
     Parameters
     ----------
@@ -87,7 +89,18 @@ class Viewer(anywidget.AnyWidget):
     z, w); empty fits the view."""
 
     camera_group = traitlets.Unicode("").tag(sync=True)
-    """Views of one page with the same non-empty name share their camera."""
+    """Views of one page with the same non-empty name share their camera and isovalue."""
+
+    surfaces = traitlets.List(traitlets.Dict()).tag(sync=True)
+    """What `draw_surfaces` was given: see `nablaviz.views.surface.encode`."""
+
+    isovalue = traitlets.Float(0.04).tag(sync=True)
+    """Where the surfaces are, > 0, in the unit of their field; the browser's slider sets it when let go."""
+
+    isovalue_range = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.004, 0.4)).tag(
+        sync=True
+    )
+    """The ends of the slider."""
 
     ready = traitlets.Int(0).tag(sync=True)
     """The last `tick` that a browser has painted."""
@@ -104,8 +117,9 @@ class Viewer(anywidget.AnyWidget):
     def __init__(self, molecules: Molecule | Sequence[Molecule] | None = None, **traits: Any) -> None:
         self._molecules: tuple[Molecule, ...] = ()
         self._active = 0
+        self._surfaces: tuple[Surface, ...] = ()
         self._steppers = CallbackDispatcher()
-        self._awaited: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[bytes]]] = []
+        self._pictures = Pictures()
         super().__init__(library=library("3Dmol", (STATIC / "3Dmol-min.js").read_bytes), **traits)
         self.on_msg(self._receive)
         if molecules is not None:
@@ -134,7 +148,8 @@ class Viewer(anywidget.AnyWidget):
     ) -> None:
         """Replace what is shown.
 
-        Picked atoms stay picked where the new active molecule has the same atoms as the old one.
+        Picked atoms stay picked where the new active molecule has the same atoms as the old one, surfaces
+        stay where it also has the same positions.
 
         Parameters
         ----------
@@ -165,10 +180,55 @@ class Viewer(anywidget.AnyWidget):
             self._molecules, self._active = shown, active
             if before is None or not np.array_equal(before.numbers, shown[active].numbers):
                 self.picked = []
+            if before is None or not np.array_equal(before.positions, shown[active].positions):
+                self._surfaces, self.surfaces = (), []
             if not keep_camera:
                 self.camera = []
             self.scene, self.legend = scene, legend
             self._measure()
+            self.tick += 1
+
+    @property
+    def drawn(self) -> tuple[Surface, ...]:
+        """The surfaces that are shown."""
+        return self._surfaces
+
+    def draw_surfaces(
+        self,
+        surfaces: Sequence[Surface],
+        *,
+        isovalue: float | None = None,
+        isovalue_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Replace the surfaces; none removes them.
+
+        For a molecule and its surfaces in one redraw::
+
+            with view.hold_sync():
+                view.show(molecule)
+                view.draw_surfaces([Surface(field)])
+
+        Parameters
+        ----------
+        surfaces
+            Drawn where the coordinates of their boxes are.
+        isovalue
+            The trait's new value; ``None`` leaves it.
+        isovalue_range
+            The trait's new value; ``None`` finds one that suits the fields.
+
+        Raises
+        ------
+        traitlets.TraitError
+            If an isovalue is not a positive number, or the range does not rise.
+        """
+        shown = tuple(surfaces)
+        with self.hold_sync():
+            if isovalue is not None:
+                self.isovalue = isovalue
+            self.isovalue_range = isovalue_range or surface.slider_range(shown, self.isovalue)
+            self.surfaces = surface.encode(shown, self.isovalue)
+            self._surfaces = shown
             self.tick += 1
 
     def on_step(self, callback: Callable[[int], None], remove: bool = False) -> None:
@@ -194,25 +254,13 @@ class Viewer(anywidget.AnyWidget):
         TimeoutError
             If no displayed view answers within ``timeout`` seconds.
         """
-        loop = asyncio.get_running_loop()
-        picture: asyncio.Future[bytes] = loop.create_future()
-        self._awaited.append((loop, picture))
-        self.send({"kind": "picture"})
-        try:
-            return await asyncio.wait_for(picture, timeout)
-        except TimeoutError:
-            raise TimeoutError(
-                f"no picture within {timeout} s: the viewer must be displayed in an open page, and the "
-                "kernel must answer widgets while a cell waits (ipykernel 7 or later)"
-            ) from None
+        return await self._pictures.wait(lambda: self.send({"kind": "picture"}), timeout)
 
     def _receive(self, _: Widget, content: dict[str, Any], buffers: list[memoryview]) -> None:
         if content.get("kind") == "step":
             self._steppers(1 if content.get("by", 0) > 0 else -1)
         elif content.get("kind") == "picture" and buffers:
-            awaited, self._awaited = self._awaited, []
-            for loop, picture in awaited:  # messages may come in another thread than the cell's
-                loop.call_soon_threadsafe(_settle, picture, bytes(buffers[0]))
+            self._pictures.answer(bytes(buffers[0]))
 
     @traitlets.validate("picked")
     def _check_picked(self, proposal: traitlets.Bunch) -> list[int]:
@@ -231,35 +279,23 @@ class Viewer(anywidget.AnyWidget):
             raise traitlets.TraitError(f"camera must be 8 finite numbers, or none to fit, not {camera}")
         return camera
 
+    @traitlets.validate("isovalue", "isovalue_range")
+    def _check_isovalue(self, proposal: traitlets.Bunch) -> float | tuple[float, float]:
+        values = np.atleast_1d(proposal["value"])
+        if not (np.isfinite(values) & (values > 0)).all() or (np.diff(values) <= 0).any():
+            name, value = proposal["trait"].name, proposal["value"]
+            raise traitlets.TraitError(f"{name} must be positive and finite, and a range rise, not {value}")
+        return proposal["value"]
+
     @traitlets.observe("picked")
     def _measure(self, _: traitlets.Bunch | None = None) -> None:
         text = measure(self.active, self.picked) if self.active else ""
         self.set_trait("measurement", text)
 
 
-def measure(molecule: Molecule, atoms: Sequence[int]) -> str:
-    """Distance (Å) of two atoms, angle (°) of three, torsion (°) of four; empty otherwise or if undefined."""
-    try:
-        match len(atoms):
-            case 2:
-                return f"{geometry.distance(molecule.positions, *atoms):.3f} Å"
-            case 3:
-                return f"{geometry.angle(molecule.positions, *atoms):.1f}°"
-            case 4:
-                degrees = geometry.torsion(molecule.positions, *atoms)
-                return f"{round(degrees, 1) + 0.0:.1f}°"  # -0.0 + 0.0 is 0.0
-    except ValueError:
-        pass  # atoms on a line have no torsion: nothing to write
-    return ""
-
-
-def _settle(future: asyncio.Future[bytes], value: bytes) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
 def link_cameras(*views: Viewer) -> None:
-    """Turn one view and all turn, in the browser, without the kernel."""
-    if views:
-        for view in views:
+    """Turn one view and all turn, in the browser, without the kernel; they share the isovalue as well."""
+    for view in views:
+        with view.hold_sync():
             view.camera_group, view.camera = views[0].model_id, views[0].camera
+            view.isovalue = views[0].isovalue

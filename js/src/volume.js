@@ -1,0 +1,53 @@
+// A field on a regular grid, as Python sends it.
+import { findRanges } from "./isosurface.js";
+
+let halves; // the value of each of the 65536 float16 numbers
+
+function makeHalves() {
+  halves = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) {
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    const size = exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction;
+    halves[bits] = bits >> 15 ? -size : size;
+  }
+}
+
+/** `{values, origin, spacing, shape, bricks}` of a field, see nablaviz.views.surface.encode. */
+export function decodeVolume({ values: { buffer, byteOffset, byteLength }, scale, origin, spacing, shape }) {
+  if (!halves) makeHalves();
+  const packed = new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength));
+  const values = new Float32Array(packed.length);
+  for (let i = 0; i < values.length; i++) values[i] = scale * halves[packed[i]];
+  const volume = { values, origin, spacing, shape };
+  return { ...volume, bricks: findRanges(volume) };
+}
+
+/** Values at `positions` (3 numbers each), trilinear; outside the grid that of its border. */
+export function sample({ values, origin, spacing, shape }, positions) {
+  const strides = [shape[1] * shape[2], shape[2], 1];
+  const found = new Float32Array(positions.length / 3);
+  const part = [0, 0, 0];
+  for (let i = 0; i < found.length; i++) {
+    let node = 0;
+    for (let k = 0; k < 3; k++) {
+      const at = Math.min(Math.max((positions[3 * i + k] - origin[k]) / spacing[k], 0), shape[k] - 1);
+      const low = Math.min(Math.floor(at), shape[k] - 2);
+      part[k] = at - low;
+      node += low * strides[k];
+    }
+    let sum = 0;
+    for (let corner = 0; corner < 8; corner++) {
+      let weight = 1;
+      let at = node;
+      for (let k = 0; k < 3; k++) {
+        const up = (corner >> k) & 1;
+        weight *= up ? part[k] : 1 - part[k];
+        at += up * strides[k];
+      }
+      sum += weight * values[at];
+    }
+    found[i] = sum;
+  }
+  return found;
+}
