@@ -1,24 +1,17 @@
-"""Orbitals and densities on a regular grid.
-
-On such a grid a Gaussian is a product of three one-dimensional factors, so an orbital of T terms is one
-matrix product, (nx × T) by (T × ny·nz). It is done in blocks, each with the terms that reach it.
-"""
+"""Orbitals, densities and potentials on a regular grid, and a box that fits an orbital."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nablaviz.chem.basis import size
+from nablaviz.chem.points import check_density, potential_at
 from nablaviz.chem.primitives import Primitives, primitives
+from nablaviz.chem.separable import blocks
 from nablaviz.molecule import Molecule
-from nablaviz.units import ANGSTROM2BOHR
-
-if TYPE_CHECKING:
-    import torch
+from nablaviz.units import ANGSTROM2BOHR, BOHR2ANGSTROM
 
 ORBITAL_UNIT = "bohr^(-3/2)"
 DENSITY_UNIT = "e/bohr^3"
@@ -27,14 +20,11 @@ POTENTIAL_UNIT = "Eh/e"
 POINTS = 64
 """Along the longest side of a box, unless asked otherwise."""
 
-TOLERANCE = 1e-7
-"""A term is left out of a block where it stays below this part of the largest term."""
+COARSE = 0.4
+"""Spacing, Å, of the grid on which an orbital is first looked for."""
 
-BLOCK = 20
-"""Points along x and y of a block: its factors stay in a core's cache."""
-
-NEGLIGIBLE = 1e-12
-"""Smaller one-dimensional factors count as 0: products of three of them are then normal float32."""
+NEGLIGIBLE = 1e-8
+"""Functions of a density are left out whose weight is below this part of the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +109,7 @@ def orbital_values(
 
     k, (nx, ny, nz) = np.shape(coefficients)[-1], box.shape
     out = torch.zeros((k, nx, ny * nz), device=device)
-    for (xs, yzs), left, right in _blocks(molecule, coefficients, box, device):
+    for xs, yzs, left, right in blocks(molecule, coefficients, box.axes(), device):
         for orbital, factors in zip(out, left, strict=True):
             torch.mm(factors.T, right, out=orbital[xs, yzs])
     return out.view(k, nx, ny, nz).cpu().numpy()
@@ -130,7 +120,7 @@ def density_values(
 ) -> np.ndarray:
     """Electron density, or a difference of two, on the points of a box.
 
-    The density matrix is taken apart into orbitals, P = Σ_i n_i c_i c_iᵀ, and ρ = Σ_i n_i ψ_i².
+    The density matrix is taken apart into functions, P = Σ_i w_i c_i c_iᵀ, and ρ = Σ_i w_i ψ_i².
 
     Parameters
     ----------
@@ -151,137 +141,123 @@ def density_values(
     """
     import torch
 
-    occupations, orbitals = _natural_orbitals(molecule, density_matrix)
+    matrix = check_density(molecule, density_matrix)
+    weights, functions = np.linalg.eigh(matrix)
+    kept = np.abs(weights) > NEGLIGIBLE * np.abs(weights).max()
+    w = torch.as_tensor(weights[kept], dtype=torch.float32, device=device)
     nx, ny, nz = box.shape
     out = torch.zeros((nx, ny * nz), device=device)
-    weights = torch.as_tensor(occupations, dtype=torch.float32, device=device)
-    for (xs, yzs), left, right in _blocks(molecule, orbitals, box, device):
-        values = (left.permute(0, 2, 1).reshape(-1, len(right)) @ right).view(len(left), -1)
-        out[xs, yzs] = (weights @ values.square_()).view(out[xs, yzs].shape)
+    for xs, yzs, left, right in blocks(molecule, functions[:, kept], box.axes(), device):
+        values = (left.transpose(1, 2).reshape(-1, len(right)) @ right).view(len(w), -1)
+        target = out[xs, yzs]
+        target.copy_((w @ values.square_()).view(target.shape))
     return out.view(nx, ny, nz).cpu().numpy()
 
 
-def _natural_orbitals(molecule: Molecule, density_matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (k,) and coefficients (n, k) of functions whose weighted squares add up to the density."""
-    matrix = np.asarray(density_matrix, dtype=np.float64)
-    n = size(molecule.numbers)
-    if matrix.shape != (n, n):
-        raise ValueError(f"the density matrix must have shape {(n, n)}, not {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise ValueError("the density matrix is not finite")
-    if not np.allclose(matrix, matrix.T, atol=1e-8 * np.abs(matrix).max()):
-        raise ValueError("the density matrix is not symmetric")
-    weights, functions = np.linalg.eigh(matrix)
-    kept = np.abs(weights) > 1e-8 * np.abs(weights).max()
-    return weights[kept], functions[:, kept]
+def potential_values(
+    molecule: Molecule,
+    density_matrix: np.ndarray,
+    box: Box,
+    *,
+    progress: Callable[[float], object] | None = None,
+) -> np.ndarray:
+    """Electrostatic potential of nuclei and electrons on the points of a box.
 
+    It takes seconds: keep the box coarse, or colour a surface by :func:`nablaviz.chem.points.potential_at`
+    of its vertices.
 
-Block = tuple[slice, slice]
+    Parameters
+    ----------
+    density_matrix
+        Symmetric, shape (n, n).
+    progress
+        Called with the part that is done, 0 to 1; may raise to stop.
 
+    Returns
+    -------
+    numpy.ndarray
+        Shape (nx, ny, nz), float32, Eh/e.
 
-def _blocks(
-    molecule: Molecule, coefficients: np.ndarray, box: Box, device: str
-) -> Iterator[tuple[Block, torch.Tensor, torch.Tensor]]:
-    """Blocks of the grid, and the factors whose matrix product is the orbitals there.
-
-    Yields
+    Raises
     ------
-    block
-        Its slice of x, and of y and z taken as one axis.
-    left
-        Along x, with the coefficients in them, shape (k, t, points).
-    right
-        Along y and z, shape (t, points).
+    ValueError
+        If the matrix does not have that shape, is not finite or not symmetric; if a point is at a nucleus.
     """
-    import torch
-
-    basis = primitives(molecule.numbers)
-    terms = _terms(basis, coefficients)
-    centres = molecule.positions[basis.atom]
-    nz = box.shape[2]
-    factors = []
-    for axis, points in enumerate(box.axes()):
-        # Float32 is enough after the subtraction: the error of exp(−a) is 6e-8 a exp(−a).
-        offsets = (points - centres[:, axis, None]) * ANGSTROM2BOHR
-        u = torch.as_tensor(offsets, dtype=torch.float32, device=device)
-        alpha = torch.tensor(basis.exponent, dtype=torch.float32, device=device)
-        gaussian = torch.exp(-alpha[:, None] * u * u)
-        gaussian.masked_fill_(gaussian < NEGLIGIBLE, 0)
-        powers = torch.stack([gaussian, u * gaussian, u * u * gaussian])
-        which = (torch.tensor(a, device=device) for a in (basis.powers[:, axis], basis.primitive))
-        factors.append(powers[tuple(which)])
-    x, y, z = factors
-    x = x * torch.as_tensor(terms.T, dtype=torch.float32, device=device)[:, :, None]
-    for xs, ys, reach in _reach(molecule, basis, terms, box):
-        kept = torch.as_tensor(np.flatnonzero(reach), device=device)
-        if len(kept):
-            left = x[:, :, xs].index_select(1, kept)
-            right = y[kept, ys, None] * z[kept, None]
-            yield (xs, slice(ys.start * nz, ys.stop * nz)), left, right.view(len(kept), -1)
-
-
-def _reach(
-    molecule: Molecule, basis: Primitives, terms: np.ndarray, box: Box
-) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Blocks in x and y, each with which terms may matter there, shape (T,).
-
-    A term's size is at most |factor| r^l exp(−αr²), which falls from r = √(l / 2α) on.
-    """
-    size = np.zeros(len(basis.atom))
-    np.maximum.at(size, basis.primitive, np.abs(terms).max(axis=1, initial=0))
-    cuts = [[slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)] for n in box.shape[:2]] + [
-        [slice(0, None)]
-    ]
-    gaps = []
-    for axis, (points, slices) in enumerate(zip(box.axes(), cuts, strict=True)):
-        at = molecule.positions[:, axis]
-        ends = np.array([(points[s][0], points[s][-1]) for s in slices])
-        gaps.append((at - np.clip(at, ends[:, :1], ends[:, 1:])) * ANGSTROM2BOHR)
-    x, y, z = gaps
-    peak = np.sqrt(basis.l / 2 / basis.exponent)
-    nearest = np.sqrt(x[:, None] ** 2 + y**2 + z**2)[:, :, basis.atom]
-    r = np.maximum(nearest, peak)
-    largest = size * r**basis.l * np.exp(-basis.exponent * r**2)
-    kept = (largest > TOLERANCE * largest.max())[:, :, basis.primitive]
-    for i, xs in enumerate(cuts[0]):
-        for j, ys in enumerate(cuts[1]):
-            yield xs, ys, kept[i, j]
-
-
-def _terms(basis: Primitives, coefficients: np.ndarray) -> np.ndarray:
-    """Factors of the terms, shape (T, k)."""
-    coefficients = np.asarray(coefficients, dtype=np.float64)
-    n = int(basis.orbital.max()) + 1
-    if coefficients.ndim != 2 or len(coefficients) != n:
-        raise ValueError(f"coefficients must have shape ({n}, k), not {coefficients.shape}")
-    if not np.isfinite(coefficients).all():
-        raise ValueError("the coefficients are not all finite")
-    return basis.terms(coefficients)
+    points = np.stack(np.meshgrid(*box.axes(), indexing="ij"), axis=-1).reshape(-1, 3)
+    values = potential_at(molecule, density_matrix, points, progress=progress)
+    return values.reshape(box.shape).astype(np.float32)
 
 
 def fit_box(molecule: Molecule, coefficients: np.ndarray, *, level: float, points: int = POINTS) -> Box:
-    """A box around where orbitals exceed a level, with cubic voxels.
+    """A box, with cubic voxels, around all of where orbitals exceed a level.
+
+    Found on a coarse grid around the molecule, then on one as fine as asked for. What is too narrow for
+    such a grid, the functions that fall off within a step, is bounded by their size instead.
 
     Parameters
     ----------
     coefficients
         Over the n atomic orbitals, shape (n,) or (n, k).
     level
-        Smallest |ψ| that matters, bohr^(-3/2): where none of the orbitals reaches it is left out.
+        The smallest |ψ| that matters, bohr^(-3/2).
     points
         Along the longest side.
+
+    Returns
+    -------
+    Box
+        That of the whole molecule where no orbital reaches the level.
+
+    Raises
+    ------
+    ValueError
+        If the level is not positive, there are fewer than 8 points or the coefficients are not right.
     """
-    coefficients = np.asarray(coefficients, dtype=np.float64).reshape(len(coefficients), -1)
-    low, high = molecule.positions.min(axis=0) - 5.0, molecule.positions.max(axis=0) + 5.0
-    coarse = _around(low, high, 0.3)
-    values = np.abs(orbital_values(molecule, coefficients, coarse)).max(axis=0) > level / 2
-    if not values.any():
-        values[:] = True
-    ends = [np.flatnonzero(values.any(axis=o))[[0, -1]] for o in ((1, 2), (0, 2), (0, 1))]
-    low, high = (np.array([a[e[k]] for a, e in zip(coarse.axes(), ends)]) for k in (0, 1))
-    return _around(low - 0.3, high + 0.3, float((high - low + 0.6).max() / (points - 1)))
+    if not (np.isfinite(level) and level > 0):
+        raise ValueError(f"the level must be a positive number, not {level}")
+    if points < 8:
+        raise ValueError(f"the number of points must be 8 or more, not {points}")
+    coefficients = np.asarray(coefficients, dtype=np.float64)
+    coefficients = coefficients[:, None] if coefficients.ndim == 1 else coefficients
+    basis = primitives(molecule.numbers)
+    sizes = basis.sizes(basis.terms(coefficients))
+    low, high = _spheres(molecule, basis, sizes, level / len(molecule))
+    for spacing, share in ((COARSE, 0.5), (None, 0.9)):  # less than 1: between points |ψ| may be larger
+        if not (low < high).all():
+            break
+        box = _around(low, high, points, spacing)
+        step = box.spacing[0]
+        beyond = np.abs(orbital_values(molecule, coefficients, box)).max(axis=0) > share * level
+        low, high = _spheres(molecule, basis, sizes, level / 2, sharper=(step * ANGSTROM2BOHR) ** -2)
+        for axis, at in enumerate(box.axes()):
+            found = at[beyond.any(axis=tuple({0, 1, 2} - {axis}))]
+            low[axis] = np.min(found, initial=low[axis]) - step
+            high[axis] = np.max(found, initial=high[axis]) + step
+    if not (low < high).all():
+        low, high = molecule.positions.min(axis=0) - 1, molecule.positions.max(axis=0) + 1
+    return _around(low, high, points)
 
 
-def _around(low: np.ndarray, high: np.ndarray, spacing: float) -> Box:
-    shape = np.ceil((high - low) / spacing - 1e-6).astype(int) + 1
-    return Box((low + high - spacing * (shape - 1)) / 2, np.full(3, spacing), tuple(shape.tolist()))
+def _spheres(
+    molecule: Molecule, basis: Primitives, sizes: np.ndarray, level: float, sharper: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Corners, Å, of the box around the spheres in which an atom's own functions may exceed a level.
+
+    Only primitives with exponents above ``sharper`` count. Without any sphere the box is inside out.
+    """
+    radii = np.geomspace(1e-3, 20.0, 200)
+    components = (basis.l + 1) * (basis.l + 2) / 2
+    bounds = basis.bound(sizes * components * (basis.exponent > sharper), radii[:, None])
+    total = np.zeros((len(radii), len(molecule)))
+    np.add.at(total.T, basis.atom, bounds.T)
+    above = total > level
+    reach = np.where(above.any(axis=0), radii[-above[::-1].argmax(axis=0)], -np.inf)
+    reach = reach[:, None] * BOHR2ANGSTROM
+    return (molecule.positions - reach).min(axis=0), (molecule.positions + reach).max(axis=0)
+
+
+def _around(low: np.ndarray, high: np.ndarray, points: int, spacing: float | None = None) -> Box:
+    """The box with cubic voxels around corners, of so many points along its longest side or of a spacing."""
+    step = float((high - low).max()) / (points - 1) if spacing is None else spacing
+    shape = np.ceil((high - low) / step - 1e-6).astype(int) + 1
+    return Box((low + high - step * (shape - 1)) / 2, np.full(3, step), tuple(shape.tolist()))

@@ -57,8 +57,30 @@ class Primitives:
     "The term's factor in each of them, padded with 0, shape (T, 5)."
 
     def terms(self, coefficients: np.ndarray) -> np.ndarray:
-        """Factors of the terms, shape (T, k), of functions given over the orbitals, shape (n, k)."""
+        """Factors of the terms, shape (T, k), of functions given over the orbitals, shape (n, k).
+
+        Raises
+        ------
+        ValueError
+            If the coefficients are not finite numbers of that shape.
+        """
+        coefficients = np.asarray(coefficients, dtype=np.float64)
+        n = int(self.orbital.max()) + 1
+        if coefficients.ndim != 2 or len(coefficients) != n:
+            raise ValueError(f"coefficients must have shape ({n}, k), not {coefficients.shape}")
+        if not np.isfinite(coefficients).all():
+            raise ValueError("the coefficients are not all finite")
         return np.einsum("tm,tmk->tk", self.weight, coefficients[self.orbital])
+
+    def sizes(self, terms: np.ndarray) -> np.ndarray:
+        """Of each primitive, the largest factor of any of its terms in any function, shape (K,)."""
+        largest = np.zeros(len(self.atom))
+        np.maximum.at(largest, self.primitive, np.abs(terms).max(axis=1, initial=0))
+        return largest
+
+    def bound(self, sizes: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Factor · r^l exp(−αr²) at distances r from the atoms in bohr; shape (…, K), as the distances."""
+        return sizes * distance**self.l * np.exp(-self.exponent * distance**2)
 
 
 def primitives(numbers: np.ndarray) -> Primitives:
