@@ -1,0 +1,143 @@
+"""What models of the Hamiltonian share: they learn what a baseline leaves, in the Löwdin basis.
+
+H = H₀ + S^½ Y S^½ + S c S, with the baseline H₀, isotropic on-site numbers c fitted by least squares
+to the training set, and Y, which the model predicts block by block.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+
+from nablaviz.chem import baselines, basis, lowdin, orbitals
+from nablaviz.models.hamiltonian.block_map import BlockMap, Coefficients
+from nablaviz.models.interface import HAMILTONIAN, Prediction
+from nablaviz.models.network import Network
+from nablaviz.molecule import SUPPORTED, Conformer, Molecule
+
+WEAKEST = 1e-8
+"""Ridge of the least-squares fit of c, relative to the mean diagonal of its normal equations."""
+
+
+@dataclass(eq=False)
+class Sample:
+    """One molecule prepared for a model; n orbitals."""
+
+    molecule: Molecule
+    blocks: BlockMap
+    geometry: Any
+    "What the model itself asks for."
+    root: np.ndarray
+    "S^½, shape (n, n)."
+    baseline: np.ndarray | None
+    "H₀, shape (n, n), Eh; kept for prediction only."
+    target: np.ndarray | None
+    "S^−½ (H − H₀) S^−½, shape (n, n), Eh, float32; where there are labels."
+
+
+class Delta(Network[Sample]):
+    """A model of Y; subclasses give ``_geometry``, ``collate`` and ``_coefficients``.
+
+    Their settings have ``baseline``, a name of ``chem.baselines.BASELINES``, and ``pair_cutoff``, Å.
+    """
+
+    kind = HAMILTONIAN
+    onsite: torch.Tensor
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__(settings)
+        if self.settings.baseline not in baselines.BASELINES:
+            allowed = ", ".join(baselines.BASELINES)
+            raise ValueError(f"no baseline {self.settings.baseline!r}; there are {allowed}")
+        self.register_buffer("onsite", torch.zeros(len(lowdin.onsite_terms())))
+        self._residuals: WeakKeyDictionary[Sample, Coefficients] = WeakKeyDictionary()
+
+    @abstractmethod
+    def _geometry(self, molecule: Molecule, blocks: BlockMap) -> Any:
+        """What the model needs of a geometry beside its blocks."""
+
+    @abstractmethod
+    def _coefficients(self, batch: Any) -> list[Coefficients]:
+        """Y of each sample of a batch, Eh."""
+
+    def prepare(self, conformer: Conformer, *, labels: bool = True) -> Sample:
+        """Baseline, S^½, frames of the pairs and, with labels, what is to be learned."""
+        molecule = conformer.molecule
+        name = f"conformer {conformer.moses_id}/{conformer.conformation_id} ({molecule.formula})"
+        self.card.check_elements(molecule.numbers)
+        if labels and conformer.hamiltonian is None:
+            raise ValueError(f"{name} has no Hamiltonian to learn")
+        blocks = BlockMap.of(molecule, self.settings.pair_cutoff)
+        root, inverse = lowdin.roots(basis.overlap(molecule))
+        start = baselines.baseline(self.settings.baseline, molecule)
+        geometry = self._geometry(molecule, blocks)
+        if not labels or conformer.hamiltonian is None:
+            return Sample(molecule, blocks, geometry, root, start, None)
+        matrix = orbitals.check_hamiltonian(conformer.hamiltonian, molecule.numbers, name)
+        target = (inverse @ (matrix - start) @ inverse).astype(np.float32)
+        return Sample(molecule, blocks, geometry, root.astype(np.float32), None, target)
+
+    def fit_reference(self, samples: Sequence[Sample]) -> None:
+        """Fit the on-site numbers c; subclasses go on with what they need."""
+        if not samples:
+            raise ValueError("the training set is empty")
+        count = len(self.onsite)
+        matrix, right = np.zeros((count, count)), np.zeros(count)
+        for sample in samples:
+            root, target = sample.root.astype(np.float64), self._target(sample)
+            numbers = sample.molecule.numbers
+            more, more_right = lowdin.normal_equations(root @ root, root @ target @ root, numbers)
+            matrix += more
+            right += more_right
+        ridge = WEAKEST * np.trace(matrix) / count
+        self.onsite.copy_(torch.as_tensor(np.linalg.solve(matrix + ridge * np.eye(count), right)))
+        seen = {z for sample in samples for z in sample.molecule.numbers.tolist()}
+        self.card = replace(self.card, elements=tuple(z for z in SUPPORTED if z in seen))
+        self._residuals.clear()
+
+    def residual(self, sample: Sample) -> Coefficients:
+        """The target less S^½ c S^½, as coefficients of the model's precision; kept once computed.
+
+        Raises
+        ------
+        ValueError
+            If the sample was prepared without labels.
+        """
+        if sample not in self._residuals:
+            root = sample.root.astype(np.float64)
+            known = root @ lowdin.onsite_matrix(self._onsite(), sample.molecule.numbers) @ root
+            found = sample.blocks.resolve(self._target(sample) - known)
+            pairs = {key: value.to(self.dtype) for key, value in found.pairs.items()}
+            sites = {key: value.to(self.dtype) for key, value in found.sites.items()}
+            self._residuals[sample] = Coefficients(pairs, sites)
+        return self._residuals[sample]
+
+    def predict_batch(self, batch: Any) -> list[Prediction]:
+        """Hamiltonians, put together in float64."""
+        with torch.no_grad():
+            found = self._coefficients(batch)
+        predictions = []
+        for sample, coefficients in zip(batch.samples, found, strict=True):
+            root, numbers = sample.root.astype(np.float64), sample.molecule.numbers
+            onsite = lowdin.onsite_matrix(self._onsite(), numbers)
+            learned = sample.blocks.assemble(coefficients) + root @ onsite @ root
+            start = sample.baseline
+            if start is None:
+                start = baselines.baseline(self.settings.baseline, sample.molecule)
+            matrix = start + root @ learned @ root
+            predictions.append(Prediction(sample.molecule, hamiltonian=(matrix + matrix.T) / 2))
+        return predictions
+
+    def _onsite(self) -> np.ndarray:
+        return self.onsite.detach().cpu().double().numpy()
+
+    def _target(self, sample: Sample) -> np.ndarray:
+        if sample.target is None:
+            raise ValueError(f"{sample.molecule} was prepared without labels")
+        return sample.target.astype(np.float64)
