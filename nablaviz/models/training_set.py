@@ -1,0 +1,70 @@
+"""Conformers made ready for a model, once: neighbours, frames, baselines, targets, kept in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nablaviz.models.network import Network
+from nablaviz.molecule import SYMBOLS, Conformer
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Prepared samples; models of the same architecture and settings may share them."""
+
+    samples: Sequence[Any]
+    validation: Sequence[Any]
+    names: Sequence[str]
+    "What to call each training sample in a message."
+    fingerprint: str
+    "Of the geometries and labels, so that a run is not continued on other data."
+
+
+def prepare(
+    model: Network,
+    training: Collection[Conformer],
+    validation: Collection[Conformer] = (),
+    *,
+    progress: bool = True,
+) -> TrainingSet:
+    """Make conformers ready for a model.
+
+    Raises
+    ------
+    ValueError
+        If there are no training conformers; if a label that the model needs is missing or not finite; or if
+        a validation molecule has an element that no training molecule has. The message names the conformer.
+    """
+    from tqdm.auto import tqdm
+
+    if not len(training):
+        raise ValueError("there are no conformers to train on")
+    samples: list[Any] = []
+    names: list[str] = []
+    digest = hashlib.sha256()
+    known: set[int] = set()
+    with tqdm(
+        total=len(training) + len(validation), desc="preparing", unit="conformer", disable=not progress
+    ) as bar:
+        for place, conformer in enumerate([*training, *validation]):
+            name = f"{conformer.moses_id}/{conformer.conformation_id} ({conformer.molecule.formula})"
+            numbers = conformer.molecule.numbers
+            if place < len(training):
+                known.update(numbers.tolist())
+            elif foreign := sorted(set(numbers.tolist()) - known):
+                raise ValueError(
+                    f"validation conformer {name} has {SYMBOLS[foreign[0]]}, which no training molecule has"
+                )
+            samples.append(model.prepare(conformer))
+            names.append(name)
+            digest.update(b"training" if place < len(training) else b"validation")
+            for part in (numbers, conformer.molecule.positions, conformer.energy, conformer.hamiltonian):
+                digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
+            bar.update()
+    held_out = samples[len(training) :]
+    return TrainingSet(samples[: len(training)], held_out, names[: len(training)], digest.hexdigest()[:16])
