@@ -10,10 +10,11 @@ from nablaviz.chem.basis import mole, size
 from nablaviz.molecule import Molecule
 from nablaviz.units import ANGSTROM2BOHR
 
-FITTING = "def2-universal-jkfit"
-"""Functions in which the density is expanded for its potential."""
+AT_NUCLEUS = 1e-8
+"""A point this near to a nucleus, bohr, is taken to be at it."""
 
-_CHUNK = 4e7  # bytes of integrals computed at a time
+CHUNK = 4e7
+"""Bytes of integrals computed at a time."""
 
 
 def orbitals_at(molecule: Molecule, coefficients: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -56,9 +57,8 @@ def potential_at(
 ) -> np.ndarray:
     """Electrostatic potential of nuclei and electrons at points.
 
-    The density is first expanded in the fitting functions that minimise the Coulomb energy of the
-    difference (Dunlap, Connolly and Sabin, 1979); a point then costs one integral for each of them instead
-    of one for each pair of orbitals.
+    Exact, at a millisecond of one core for each point of a 33-atom molecule: ask for the vertices of a
+    surface rather than for a fine grid.
 
     Parameters
     ----------
@@ -79,23 +79,23 @@ def potential_at(
     ValueError
         If the matrix does not have that shape, is not finite or not symmetric; if a point is at a nucleus.
     """
-    from pyscf import gto
     from scipy.spatial.distance import cdist
 
+    matrix = check_density(molecule, density_matrix)
     points = np.asarray(points, dtype=np.float64)
-    report = progress or (lambda done: None)
-    functions, weights = _fitted(molecule, check_density(molecule, density_matrix), report)
-    chunk = max(1, int(_CHUNK / 8 / len(weights)))
-    values = np.empty(len(points))
+    distances = cdist(points, molecule.positions) * ANGSTROM2BOHR
+    if distances.min(initial=np.inf) < AT_NUCLEUS:
+        point, atom = np.unravel_index(distances.argmin(), distances.shape)
+        raise ValueError(f"point {point} is at the nucleus of atom {atom}, where the potential is infinite")
+    values = (molecule.numbers / distances).sum(axis=1)
+    mol = mole(molecule)
+    chunk = max(1, int(CHUNK / matrix.nbytes))
     for start in range(0, len(points), chunk):
-        at = points[start : start + chunk]
-        distances = cdist(at, molecule.positions) * ANGSTROM2BOHR
-        if distances.min() < 1e-8:
-            raise ValueError(f"a point is at the nucleus of atom {distances.min(axis=0).argmin()}")
-        charges = gto.fakemol_for_charges(at * ANGSTROM2BOHR)
-        electrons = gto.mole.intor_cross("int2c2e", charges, functions) @ weights
-        values[start : start + chunk] = (molecule.numbers / distances).sum(axis=1) - electrons
-        report(0.5 + 0.5 * min(start + chunk, len(points)) / len(points))
+        at = points[start : start + chunk] * ANGSTROM2BOHR
+        integrals = mol.intor("int1e_grids", hermi=1, grids=at)
+        values[start : start + chunk] -= np.tensordot(integrals, matrix, 2)
+        if progress:
+            progress((start + len(at)) / len(points))
     return values
 
 
@@ -121,28 +121,3 @@ def check_density(molecule: Molecule, density_matrix: np.ndarray) -> np.ndarray:
 
 def _atomic_orbitals(molecule: Molecule, points: np.ndarray) -> np.ndarray:
     return mole(molecule).eval_gto("GTOval_sph", np.asarray(points, dtype=np.float64) * ANGSTROM2BOHR)
-
-
-def _fitted(
-    molecule: Molecule, matrix: np.ndarray, report: Callable[[float], object]
-) -> tuple[object, np.ndarray]:
-    """Fitting functions, and their weights in the density, shape (naux,)."""
-    from pyscf import df
-    from scipy.linalg import solve
-
-    mol = mole(molecule)
-    functions = df.addons.make_auxmol(mol, FITTING)
-    doubled = 2 * matrix - np.diag(matrix.diagonal())
-    packed = doubled[np.tril_indices(len(matrix))]
-    offsets = functions.ao_loc_nr()
-    step = max(1, int(_CHUNK / 8 / len(packed)))
-    projected = np.empty(functions.nao)
-    first = 0
-    while first < functions.nbas:
-        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + step, side="right")) - 1)
-        shells = (0, mol.nbas, 0, mol.nbas, first, last)
-        integrals = df.incore.aux_e2(mol, functions, "int3c2e", aosym="s2ij", shls_slice=shells)
-        projected[offsets[first] : offsets[last]] = packed @ integrals
-        first = last
-        report(0.5 * first / functions.nbas)
-    return functions, solve(functions.intor("int2c2e"), projected, assume_a="pos")
