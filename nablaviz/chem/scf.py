@@ -97,6 +97,12 @@ class SCF:
         "Square root of the overlap matrix."
         self.inverse_root = (vectors / np.sqrt(values)) @ vectors.T
 
+    def hamiltonian(self, orbitals: np.ndarray) -> np.ndarray:
+        """Kohn–Sham matrix on the fine grid, shape (n, n), Eh, of a density matrix 2 C Cᵀ with C (n, m)."""
+        density = 2 * orbitals @ orbitals.T
+        matrix = self._exchange_correlation(orbitals, density, self.fine, True)[1]
+        return self.core + self.jk.coulomb(density) + matrix
+
     def solve(
         self, orbitals: np.ndarray, tolerance: float, max_iterations: int, level_shift: float = 0.0
     ) -> Solution:
