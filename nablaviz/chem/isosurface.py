@@ -66,8 +66,7 @@ def isosurface(field: Field, isovalue: float, exact: Function | None = None) -> 
 
     if not np.isfinite(isovalue) or isovalue == 0:
         raise ValueError(f"the isovalue must be a finite number other than 0, not {isovalue}")
-    if min(field.box.shape) < 4:
-        raise ValueError(f"a surface needs 4 points or more along each axis, not {field.box.shape}")
+    _check_cubic(field)
     sign = np.float32(np.sign(isovalue))
     values = field.values * sign
     level = np.float32(abs(isovalue))
@@ -102,8 +101,9 @@ def sample(field: Field, points: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a point is outside the box.
+        If a point is outside the box, or the field has fewer than 4 points along an axis.
     """
+    _check_cubic(field)
     at = (np.asarray(points, dtype=np.float64) - field.box.origin) / field.box.spacing
     last = np.array(field.box.shape) - 1
     outside = ~((at > -1e-4) & (at < last + 1e-4)).all(axis=1)
@@ -150,6 +150,11 @@ def enclosing_isovalue(field: Field, fraction: float, electrons: float = 1.0) ->
             f"the box holds {inside[-1]:.1%} of the electrons, which is less than {fraction:.1%}"
         )
     return float(np.interp(fraction, inside, magnitudes))
+
+
+def _check_cubic(field: Field) -> None:
+    if min(field.box.shape) < 4:
+        raise ValueError(f"a cubic needs 4 points or more along each axis, not {field.box.shape}")
 
 
 def _lagrange(offset: np.ndarray, derivative: bool = False) -> np.ndarray:

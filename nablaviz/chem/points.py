@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nablaviz.chem.arrays import symmetric
 from nablaviz.chem.basis import mole, size
 from nablaviz.molecule import Molecule
 from nablaviz.units import ANGSTROM2BOHR
@@ -111,11 +112,7 @@ def check_density(molecule: Molecule, density_matrix: np.ndarray) -> np.ndarray:
     n = size(molecule.numbers)
     if matrix.shape != (n, n):
         raise ValueError(f"the density matrix must have shape {(n, n)}, not {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise ValueError("the density matrix is not finite")
-    gap = float(np.abs(matrix - matrix.T).max())
-    if gap > 1e-6 * np.abs(matrix).max():
-        raise ValueError(f"the density matrix is not symmetric: elements differ by up to {gap:.1e}")
+    matrix = symmetric(matrix, "the density matrix")
     return (matrix + matrix.T) / 2
 
 

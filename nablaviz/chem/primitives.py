@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from nablaviz.chem.arrays import finite
 from nablaviz.chem.basis import BASIS, SHELLS, layout
 from nablaviz.molecule import SYMBOLS
 
@@ -68,8 +69,7 @@ class Primitives:
         n = int(self.orbital.max()) + 1
         if coefficients.ndim != 2 or len(coefficients) != n:
             raise ValueError(f"coefficients must have shape ({n}, k), not {coefficients.shape}")
-        if not np.isfinite(coefficients).all():
-            raise ValueError("the coefficients are not all finite")
+        coefficients = finite(coefficients, "the coefficients")
         return np.einsum("tm,tmk->tk", self.weight, coefficients[self.orbital])
 
     def sizes(self, terms: np.ndarray) -> np.ndarray:
@@ -98,10 +98,9 @@ def primitives(numbers: np.ndarray) -> Primitives:
 @lru_cache(maxsize=128)
 def _primitives(numbers: tuple[int, ...]) -> Primitives:
     shells = layout(np.array(numbers))
-    contractions = [contraction for z in numbers for contraction in _contractions(z)]
-    lengths = [len(exponents) for exponents, _ in contractions]
-    shell = np.repeat(np.arange(len(contractions)), lengths)
-    factor = np.concatenate([factors for _, factors in contractions])
+    radial = [contraction for z in numbers for contraction in contractions(z)]
+    shell = np.repeat(np.arange(len(radial)), [len(r.exponents) for r in radial])
+    factor = np.concatenate([r.coefficients * r.norms for r in radial])
     momentum = shells.shell_l[shell]
     primitive = np.repeat(np.arange(len(shell)), (momentum + 1) * (momentum + 2) // 2)
     powers = np.concatenate([POWERS[ell] for ell in momentum])
@@ -114,24 +113,38 @@ def _primitives(numbers: tuple[int, ...]) -> Primitives:
         orbital[kept, : 2 * ell + 1] = first[:, None] + np.arange(2 * ell + 1)
         angular = np.tile(harmonics.T, (len(of) // harmonics.shape[1], 1))
         weight[kept, : 2 * ell + 1] = factor[of, None] * angular
-    exponent = np.concatenate([exponents for exponents, _ in contractions])
+    exponent = np.concatenate([r.exponents for r in radial])
     arrays = (shells.shell_atom[shell], momentum, exponent, primitive, powers, orbital, weight)
     for array in arrays:
         array.flags.writeable = False
     return Primitives(*arrays)
 
 
+@dataclass(frozen=True, eq=False)
+class Contraction:
+    """The radial part of a shell: a sum of normalised Gaussians."""
+
+    exponents: np.ndarray
+    "α in bohr⁻²."
+    coefficients: np.ndarray
+    "Of normalised Gaussians; their sum has norm 1."
+    norms: np.ndarray
+    "Of each Gaussian, by which it is multiplied."
+
+
 @cache
-def _contractions(number: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each shell of an element: exponents and radial factors, normalised as PySCF does."""
+def contractions(number: int) -> tuple[Contraction, ...]:
+    """The shells of an element in def2-SVP, in the order of :data:`nablaviz.chem.basis.SHELLS`."""
     from pyscf import gto
 
     symbol = SYMBOLS[number]
     basis = {symbol: gto.basis.load(BASIS, symbol)}
     atom = gto.M(atom=[(symbol, (0, 0, 0))], basis=basis, spin=number % 2, verbose=0)
-    found = []
-    for shell, letter in enumerate(SHELLS[number]):
-        exponents = atom.bas_exp(shell)
-        norms = gto.gto_norm("spd".index(letter), exponents)
-        found.append((exponents, atom.bas_ctr_coeff(shell)[:, 0] * norms))
-    return found
+    return tuple(
+        Contraction(
+            exponents=atom.bas_exp(shell),
+            coefficients=atom.bas_ctr_coeff(shell)[:, 0],
+            norms=gto.gto_norm("spd".index(letter), atom.bas_exp(shell)),
+        )
+        for shell, letter in enumerate(SHELLS[number])
+    )
