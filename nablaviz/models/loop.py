@@ -103,7 +103,7 @@ class Loop:
                 self._evaluate("train", self.data.samples)
                 self._validate()
                 self.state.reason = "closed form"
-            self._steps(callback, stop, progress and self.fabric.is_global_zero)
+            self._steps(callback, stop, progress and self.fabric.is_global_zero and bool(self.parameters))
         except (RuntimeError, TrainingError) as fault:
             self._save()
             if isinstance(fault, torch.cuda.OutOfMemoryError) or "allocate memory" in str(fault):
@@ -164,7 +164,7 @@ class Loop:
             if self._any(not (torch.isfinite(loss) and torch.isfinite(norm))):
                 names = ", ".join(self.data.names[i] for i in chosen)
                 raise TrainingError(
-                    f"step {state.step + 1}: the loss is {float(loss):.3g} and its gradient {float(norm):.3g} "
+                    f"step {state.step + 1}: loss {float(loss):.3g}, gradient {float(norm):.3g} "
                     f"at learning rate {rate:.2g}, on conformers {names}"
                 )
         except (RuntimeError, TrainingError):
