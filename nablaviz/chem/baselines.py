@@ -83,7 +83,7 @@ def functional(name: str, molecule: Molecule, progress: Progress | None = None) 
     """
     from pyscf import dft
 
-    xc = _checked(name)
+    xc = check_functional(name)
     mol = basis.mole(molecule)
     field = dft.RKS(mol, xc=xc).density_fit(auxbasis=Settings().auxbasis)
     field.disp = False  # a dispersion term in the name adds to the energy and not to the matrix
@@ -186,7 +186,7 @@ BASELINES = tuple(_BUILDERS)
 """Names of the guesses that :func:`baseline` makes."""
 
 
-def _checked(name: str) -> str:
+def check_functional(name: str) -> str:
     """What libxc calls a functional."""
     from pyscf.dft import libxc
     from pyscf.scf.dispersion import parse_dft
