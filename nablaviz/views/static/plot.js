@@ -26,6 +26,33 @@ const CONFIG = {
   plotlyServerURL: "", // no figure leaves the machine
 };
 
+/** What a point stands for: its row; its number in a heat map, counted along the rows; or nothing. */
+function rowOf({ customdata, pointNumber, data }) {
+  return data.type === "heatmap" ? pointNumber[0] * data.x.length + pointNumber[1] : customdata;
+}
+
+const TICK = 13; // pixels that a label takes along its axis, across which it is written
+
+/**
+ * Of several sets of tick labels, the finest first, what fits on an axis: of the coarsest as many as fit.
+ * @returns `[tickvals, ticktext]`
+ */
+function fitting(sets, axis) {
+  const [low, high] = [...axis.range].sort((a, b) => a - b);
+  const apart = (TICK * (high - low)) / axis._length;
+  for (const { places, texts } of sets) {
+    const kept = [];
+    let shown = 0;
+    places.forEach((place, i) => {
+      if (place < low || place > high) return;
+      shown++;
+      if (!kept.length || place - places[kept.at(-1)] >= apart) kept.push(i);
+    });
+    if (kept.length === shown || sets.at(-1).places === places)
+      return [kept.map((i) => places[i]), kept.map((i) => texts[i])];
+  }
+}
+
 async function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "nablaviz-plot";
@@ -45,7 +72,21 @@ async function render({ model, el }) {
     const layout = { ...figure.layout, ...size, ...forget };
     await Plotly.react(box, [...figure.data, ...marks], layout, CONFIG);
     if (!box.dataset.drawn) listen();
+    await label();
     box.dataset.drawn = tick;
+  }
+  /** Labels the axes of a figure that brings several sets of labels (`layout.meta.marks`). */
+  async function label() {
+    const sets = figure.layout.meta?.marks;
+    if (!sets) return;
+    const change = {};
+    for (const name of ["xaxis", "yaxis"]) {
+      const axis = box._fullLayout[name];
+      const [tickvals, ticktext] = fitting(sets, axis);
+      if (`${tickvals}` === `${axis.tickvals}` && `${ticktext}` === `${axis.ticktext}`) continue;
+      Object.assign(change, { [`${name}.tickvals`]: tickvals, [`${name}.ticktext`]: ticktext });
+    }
+    if (Object.keys(change).length) await Plotly.relayout(box, change);
   }
   function redraw() {
     frame ||= requestAnimationFrame(draw);
@@ -59,8 +100,10 @@ async function render({ model, el }) {
   function listen() {
     box.on("plotly_click", ({ points, event }) => {
       const toggle = event.ctrlKey || event.shiftKey || event.metaKey;
-      if (points.length) model.send({ kind: "click", row: points[0].customdata, toggle });
+      const row = points.length ? rowOf(points[0]) : undefined;
+      if (row !== undefined) model.send({ kind: "click", row, toggle });
     });
+    box.on("plotly_relayout", label);
     box.on("plotly_selected", (event) => {
       if (!event) return;
       const rows = event.points.map((point) => point.customdata);

@@ -1,0 +1,135 @@
+"""Where the errors of a Hamiltonian are, as figures: pure functions, tables to plotly figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nablaviz.chem.blocks import summarise
+from nablaviz.views.energy_units import handy_unit, write_energy
+from nablaviz.views.figures import PALETTE, PALETTE_DARK, layout, plot_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+
+BY = {
+    "kind": "Atoms",
+    "elements": "Elements",
+    "momenta": "Angular momenta",
+    "shells": "Shells",
+    "distance": "Distance (Å)",
+}
+"""What errors can be drawn by, columns of :func:`~nablaviz.chem.blocks.block_errors`, and their titles."""
+
+WIDE = 20
+"""A larger ratio of values is drawn on a logarithmic axis."""
+
+
+def block_figure(blocks: pd.DataFrame, by: str = "elements", *, dark: bool = False) -> go.Figure:
+    """|ΔH| of each kind of block, the worst first, or of each pair of atoms against its distance.
+
+    By distance, ``customdata`` stands for the pair of atoms: :func:`pair_of` gives it back.
+
+    Parameters
+    ----------
+    blocks
+        From :func:`~nablaviz.chem.blocks.block_errors`.
+    by
+        One of `BY`.
+    dark
+        Whether the page behind is dark.
+
+    Raises
+    ------
+    ValueError
+        If ``by`` is not one of `BY`.
+    """
+    import plotly.graph_objects as go
+
+    if by not in BY:
+        raise ValueError(f"errors cannot be drawn by {by!r}; choose {', '.join(BY)}")
+    figure = go.Figure(layout=layout(dark))
+    colors = PALETTE_DARK if dark else PALETTE
+    if by == "distance":
+        _draw_pairs(figure, blocks, colors)
+    else:
+        _draw_groups(figure, summarise(blocks, by), by, colors[0])
+    return figure
+
+
+def pair_of(row: int, n_atoms: int) -> tuple[int, int]:
+    """The atoms that a point of the figure by distance stands for."""
+    i, j = divmod(row, n_atoms)
+    return i, j
+
+
+def _draw_groups(figure: go.Figure, groups: pd.DataFrame, by: str, color: str) -> None:
+    """Mean and largest |ΔH| of each group."""
+    groups = groups.sort_values("mean_abs", ascending=False)
+    names = [plot_text(name) for name in groups.index]
+    factor, unit = handy_unit(float(groups["max_abs"].max()))
+    texts = [
+        f"<b>{name}</b><br>mean |ΔH|: {write_energy(mean)}<br>largest: {write_energy(largest)}"
+        f"<br>{count:,} matrix elements"
+        for name, mean, largest, count in zip(
+            names, groups["mean_abs"], groups["max_abs"], groups["count"], strict=True
+        )
+    ]
+    for column, said, marker in (
+        ("mean_abs", "mean", {"symbol": "circle", "size": 9}),
+        ("max_abs", "largest", {"symbol": "circle-open", "size": 7}),
+    ):
+        figure.add_scatter(
+            x=names, y=groups[column].to_numpy() * factor, mode="markers", name=said,
+            marker=marker | {"color": color}, text=texts, hovertemplate="%{text}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(
+        xaxis={"title": {"text": BY[by]}, "type": "category", "tickangle": -60 if len(names) > 12 else 0},
+        yaxis=_error_axis(groups[["mean_abs", "max_abs"]].to_numpy() * factor, f"|ΔH| ({unit})"),
+        hovermode="closest",
+    )
+
+
+def _draw_pairs(figure: go.Figure, blocks: pd.DataFrame, colors: Sequence[str]) -> None:
+    """Mean |ΔH| of each pair of atoms against their distance, of the atoms themselves at 0."""
+    pairs = summarise(blocks, ["atom_i", "atom_j", "elements", "distance"]).reset_index()
+    n_atoms = int(pairs["atom_j"].max()) + 1
+    factor, unit = handy_unit(float(pairs["mean_abs"].max()))
+    drawn = pairs[pairs["mean_abs"] > 0]
+    hydrogens = np.array([elements.split("–").count("H") for elements in drawn["elements"]], dtype=int)
+    for count, name in enumerate(("heavy atoms", "heavy atom and H", "hydrogens")):
+        part = drawn[hydrogens == count]
+        figure.add_scatter(
+            x=part["distance"].to_numpy(dtype=float), y=part["mean_abs"].to_numpy() * factor, mode="markers",
+            customdata=(part["atom_i"] * n_atoms + part["atom_j"]).to_numpy(dtype=np.int32),
+            text=[_describe(*line) for line in part.itertuples(index=False)],
+            hovertemplate="%{text}<extra></extra>", name=name,
+            marker={"color": colors[count], "size": 6, "opacity": 0.75},
+        )  # fmt: skip
+    missing = len(pairs) - len(drawn)
+    note = f"<br><span style='font-size:11px'>{missing:,} pairs without error not drawn</span>"
+    figure.update_layout(
+        xaxis={"title": {"text": BY["distance"] + (note if missing else "")}},
+        yaxis=_error_axis(drawn["mean_abs"].to_numpy() * factor, f"Mean |ΔH| ({unit})"),
+        hovermode="closest",
+    )
+
+
+def _describe(i: int, j: int, elements: str, distance: float, mean: float, largest: float, count: int) -> str:
+    first, last = elements.split("–")
+    who = f"{first}{i} – {last}{j}, {distance:.2f} Å" if i != j else f"{first}{i}, on-site"
+    errors = f"mean |ΔH|: {write_energy(mean)}<br>largest: {write_energy(largest)}"
+    return f"<b>{who}</b><br>{errors}<br>{count:,} matrix elements"
+
+
+def _error_axis(values: np.ndarray, title: str) -> dict[str, Any]:
+    """Logarithmic where the values need it, else from zero."""
+    positive = values[values > 0]
+    axis: dict[str, Any] = {"title": {"text": title}}
+    if len(positive) and positive.max() > WIDE * positive.min():
+        return axis | {"type": "log", "dtick": 1}
+    return axis | {"rangemode": "tozero"}
