@@ -164,7 +164,7 @@ class Loop:
             if self._any(not (torch.isfinite(loss) and torch.isfinite(norm))):
                 names = ", ".join(self.data.names[i] for i in chosen)
                 raise TrainingError(
-                    f"step {state.step + 1}: loss {float(loss):.3g}, gradient {float(norm):.3g} "
+                    f"step {state.step + 1}: loss {loss.item():.3g}, gradient {norm.item():.3g} "
                     f"at learning rate {rate:.2g}, on conformers {names}"
                 )
         except (RuntimeError, TrainingError):
@@ -174,8 +174,8 @@ class Loop:
         self.average.update(state.step)
         state.step += 1
         state.seconds = self.fabric.broadcast(time.monotonic() - self.begun)
-        row = {"loss": float(loss.detach()), **{name: float(v.mean()) for name, v in metrics.items()}}
-        row |= {"learning_rate": rate, "gradient_norm": float(norm)}
+        row = {"loss": loss.item(), **{name: float(v.mean()) for name, v in metrics.items()}}
+        row |= {"learning_rate": rate, "gradient_norm": norm.item()}
         if self.model.device.type == "cuda":
             row["memory"] = torch.cuda.max_memory_allocated()
         self._report("train", row)
