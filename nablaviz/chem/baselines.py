@@ -33,6 +33,9 @@ FUNCTIONALS = {
 }
 """Names to suggest, and what libxc calls them; any other name that libxc knows will do."""
 
+GRID = (50, 194)
+"""Shells on each atom and points on each shell for these: 1e-6 Eh on average from the grid of the labels."""
+
 Progress = Callable[[int, float, float], None]
 
 
@@ -57,7 +60,7 @@ def baseline(name: str, molecule: Molecule) -> np.ndarray:
     """
     if name not in BASELINES:
         raise ValueError(
-            f"no baseline {name!r}{_suggestion(name, BASELINES)}; there are {', '.join(BASELINES)}"
+            f"no baseline {name!r}{_suggestion(name, BASELINES)} There are {', '.join(BASELINES)}"
         )
     return _BUILDERS[name](basis.mole(molecule))
 
@@ -199,7 +202,7 @@ def check_functional(name: str) -> str:
     except (KeyError, ValueError, NotImplementedError) as fault:
         known = [*FUNCTIONALS, *BASELINES, *libxc.XC_ALIAS, *libxc.XC_CODES]
         raise ValueError(
-            f"no functional {name!r}{_suggestion(name, known)}; there are {', '.join(FUNCTIONALS)} and "
+            f"no functional {name!r}{_suggestion(name, known)} There are {', '.join(FUNCTIONALS)} and "
             f"whatever else libxc knows, and the baselines {', '.join(BASELINES)}"
         ) from fault
     return xc
@@ -208,14 +211,14 @@ def check_functional(name: str) -> str:
 def _suggestion(name: str, known: Sequence[str]) -> str:
     folded = {candidate.casefold(): candidate for candidate in reversed(known)}
     close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+    return f"; did you mean {folded[close[0]]!r}?" if close else "."
 
 
 def _set_grid(grids: Any, mol: gto.Mole) -> None:
-    """Give PySCF the grid of the labels, which turns with the molecule, in the order its screening needs."""
+    """Give PySCF a grid that turns with the molecule, in the order that its screening needs."""
     from pyscf.dft.gen_grid import arg_group_grids
 
-    coords, weights = quadrature.published(mol, *Settings().grid)
+    coords, weights = quadrature.published(mol, *GRID)
     order = arg_group_grids(mol, coords)
     grids.coords, grids.weights = np.asarray(coords[order], order="C"), weights[order]
     grids.non0tab = grids.make_mask(mol, grids.coords)
