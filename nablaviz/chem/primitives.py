@@ -78,7 +78,7 @@ class Primitives:
         np.maximum.at(largest, self.primitive, np.abs(terms).max(axis=1, initial=0))
         return largest
 
-    def bound(self, sizes: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    def bound(self, sizes: np.ndarray | float, distance: np.ndarray) -> np.ndarray:
         """Factor · r^l exp(−αr²) at distances r from the atoms in bohr; shape (…, K), as the distances."""
         return sizes * distance**self.l * np.exp(-self.exponent * distance**2)
 

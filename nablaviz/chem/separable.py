@@ -23,7 +23,7 @@ BLOCK = (20, 20)
 """Points along x and y of a block."""
 
 TOLERANCE = 1e-7
-"""A term is left out of a block where it stays below this part of the largest term."""
+"""A term is left out of a block where it stays below this part of the function's largest term."""
 
 NEGLIGIBLE = 1e-12
 """Smaller one-dimensional factors count as 0: products of three of them are then normal float32 numbers."""
@@ -113,8 +113,11 @@ def _reach(
         gaps.append((at - np.clip(at, ends[:, :1], ends[:, 1:])) * ANGSTROM2BOHR)
     x, y, z = gaps
     nearest = np.sqrt(x[:, None] ** 2 + y**2 + z**2)[:, :, basis.atom]
-    largest = basis.bound(basis.sizes(terms), np.maximum(nearest, np.sqrt(basis.l / 2 / basis.exponent)))
-    kept = (largest > TOLERANCE * largest.max())[:, :, basis.primitive]
+    unit = basis.bound(1.0, np.maximum(nearest, np.sqrt(basis.l / 2 / basis.exponent)))
+    # Of each function apart: one call may hold a core orbital, which is large, and a valence one.
+    largest = (np.abs(terms) * unit.max(axis=(0, 1))[basis.primitive, None]).max(axis=0)
+    sizes = basis.sizes(terms / np.where(largest > 0, largest, 1))
+    kept = (sizes * unit > TOLERANCE)[:, :, basis.primitive]
     for i, xs in enumerate(cuts[0]):
         for j, ys in enumerate(cuts[1]):
             yield xs, ys, kept[i, j]

@@ -160,7 +160,8 @@ def _values(lines: list[str], start: int, count: int) -> np.ndarray:
     """The data from a line on, float32."""
     words = " ".join(lines[start:]).split()
     try:
-        values = np.array(words, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            values = np.array(words, dtype=np.float32)
         sound = bool(np.isfinite(values).all())
     except ValueError:
         sound = False

@@ -37,7 +37,7 @@ def write_molden(path: str | Path, molecule: Molecule, orbitals: Orbitals) -> No
     starts = zip(shells.shell_offsets, shells.shell_l, strict=False)
     order = np.concatenate([first + np.array(WITHIN[int(ell)]) for first, ell in starts])
     with replacing(path) as file:
-        file.write(f"[Molden Format]\n[Atoms] AU\n")
+        file.write("[Molden Format]\n[Atoms] AU\n")
         atoms = zip(molecule.symbols, molecule.numbers, molecule.positions * ANGSTROM2BOHR, strict=True)
         for i, (symbol, number, (x, y, z)) in enumerate(atoms, start=1):
             file.write(f"{symbol:3}{i:6d}{number:5d}{x:20.12f}{y:20.12f}{z:20.12f}\n")
