@@ -14,6 +14,7 @@ _PUBLIC = {
     "Conformer": "nablaviz.molecule",
     "Molecule": "nablaviz.molecule",
     "browse": "nablaviz.views.browse",
+    "compare": "nablaviz.views.compare",
     "label": "nablaviz.chem.dft",
     "load_model": "nablaviz.models.library",
     "open": "nablaviz.data.formats",

@@ -10,9 +10,7 @@ import numpy as np
 from nablaviz.chem.geometry import superpose
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.units import HARTREE2KCAL
-
-VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
-"""Anchors of the colour scale viridis, dark to light, at equal distances."""
+from nablaviz.views.atom_paint import VIRIDIS, along
 
 FAINT, STRONG = 0.08, 0.4
 """Opacity of the conformers around the active one, from high energy to low."""
@@ -67,7 +65,4 @@ def force_colors(forces: np.ndarray, largest: float) -> list[str]:
     list of str
         ``#rrggbb``.
     """
-    anchors = np.array([list(bytes.fromhex(color[1:])) for color in VIRIDIS], dtype=float)
-    share = np.clip(np.linalg.norm(forces, axis=1) / (largest or 1.0), 0, 1) * (len(anchors) - 1)
-    mixed = [np.interp(share, np.arange(len(anchors)), channel) for channel in anchors.T]
-    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.rint(np.transpose(mixed)).astype(int)]
+    return along(VIRIDIS, np.linalg.norm(forces, axis=1) / (largest or 1.0))

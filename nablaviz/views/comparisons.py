@@ -1,0 +1,147 @@
+"""Finds the two Hamiltonians of a conformer: the first at once, the second when it is there."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+
+from ipywidgets import VBox
+
+from nablaviz.chem.comparison import Comparison, Solution, compare, solution
+from nablaviz.data.dataset import Dataset
+from nablaviz.models.second import Second, name_of
+from nablaviz.molecule import Conformer, Molecule
+from nablaviz.views.background import Background, Tell
+from nablaviz.views.notice import Notice
+from nablaviz.views.progress import Progress
+
+KEPT = 16
+"""So many conformers' comparisons are kept: going back to one takes no time."""
+
+SOON = 0.25
+"""s. A second Hamiltonian that is there so soon is shown at once, and not after the first alone."""
+
+CONVERGED = 9
+"""An SCF ends when the energy changes by less than 10 to minus this, Eh."""
+
+Show = Callable[[Molecule, "Comparison | Solution | None"], None]
+
+
+class Comparisons(VBox):
+    """Says how far it is, and what went wrong; takes no space otherwise.
+
+    Parameters
+    ----------
+    dataset
+        Whose Hamiltonians are the first.
+    second
+        What gives the second, if anything does.
+    show
+        Called with a molecule and what is known of it: nothing, one Hamiltonian, or two.
+    """
+
+    def __init__(self, dataset: Dataset, second: Second | None, show: Show) -> None:
+        self._dataset, self._second, self._show = dataset, second, show
+        self._kept: OrderedDict[int, Comparison] = OrderedDict()
+        self.shown: Comparison | Solution | None = None
+        "What is known of the conformer that was asked for last."
+        self.notice = Notice()
+        self.progress = Progress()
+        self.background = Background(
+            lambda text, part=None: self.progress.say(text, part, self._stop), self.progress.clear
+        )
+        super().__init__([self.notice, self.progress])
+
+    def load(self, row: int) -> None:
+        """Read a row, and show it as soon as something is known; what was computed before is stopped."""
+        self.background.stop()
+        self.progress.clear()
+        self._row, self.shown = row, None
+        with self.notice.guard():
+            if row in self._kept:
+                self._kept.move_to_end(row)
+                self._take(self._kept[row])
+                return
+            conformer = self._dataset[row]
+            name = name_of(conformer, row)
+            try:
+                if conformer.hamiltonian is None:
+                    raise ValueError(
+                        f"{name} has no Hamiltonian: compute it with nablaviz.label(molecule), or open a "
+                        "dataset that has it, such as the bundled sample or a Hamiltonian database"
+                    )
+                first = solution(
+                    conformer.molecule, conformer.hamiltonian, energy=conformer.energy, source=name
+                )
+            except Exception:
+                self._show(conformer.molecule, None)
+                raise
+            if self._second is not None:
+                self._start(self._second, conformer, first)
+            if self.shown is None:
+                self._take(first)
+
+    def wait(self) -> None:
+        """Wait until what is being computed is there, and shown."""
+        self.background.wait()
+
+    def _start(self, second: Second, conformer: Conformer, first: Solution) -> None:
+        row = self._row
+
+        def done(found: Future[Comparison]) -> None:
+            with self.notice.guard():
+                try:
+                    self._kept[row] = found.result()
+                except Exception:
+                    self._take(first)
+                    raise
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+                self._take(self._kept[row])
+
+        self.background.start(lambda tell: compare_with(second, row, conformer, first, tell), done)
+        self.background.wait(SOON)
+
+    def _stop(self) -> None:
+        assert self._second is not None
+        self.background.stop()
+        self.progress.offer(f"{self._second.name} was stopped.", lambda: self.load(self._row))
+
+    def _take(self, shown: Comparison | Solution) -> None:
+        self.shown = shown
+        self._show(shown.molecule, shown)
+
+
+def compare_with(second: Second, row: int, conformer: Conformer, first: Solution, tell: Tell) -> Comparison:
+    """Find the second Hamiltonian of a row's conformer, and compare.
+
+    Parameters
+    ----------
+    tell
+        Told how far it is; may raise to stop.
+
+    Raises
+    ------
+    ValueError
+        Whatever went wrong, with the conformer and what it is compared with.
+    """
+    source = name_of(conformer, row)
+    tell(f"Computing the Hamiltonian of {second.name}…")
+
+    def progress(iteration: int, energy: float, change: float) -> None:
+        part = -math.log10(min(max(abs(change), 10.0**-CONVERGED), 1.0)) / CONVERGED
+        tell(f"{second.name}: iteration {iteration}, energy change {change:.1e} Eh", part)
+
+    try:
+        found = second.find(row, conformer, progress)
+        other = solution(
+            conformer.molecule, found.hamiltonian, second.name, energy=found.energy, source=source
+        )
+        return compare(first, other)
+    except CancelledError:
+        raise
+    except Exception as fault:  # a model may raise anything
+        said = str(fault) if isinstance(fault, ValueError) else f"{type(fault).__name__}: {fault}"
+        raise ValueError(said if said.startswith(source) else f"{source}, {second.name}: {said}") from fault
