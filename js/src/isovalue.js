@@ -52,6 +52,7 @@ export class Isovalue {
   take(value) {
     this.value = value;
     this.write();
+    this.view.pace.moved();
     this.view.redraw("isovalue");
   }
 

@@ -56,8 +56,18 @@ function shareContext(renderer) {
     if (!contexts.has(gl) || /^_(current|enabled|old)/.test(name)) state[name] = renderer[name];
     Object.defineProperty(renderer, name, { get: () => state[name], set: (value) => (state[name] = value) });
   }
+  renderer.setViewport = () => {
+    const { width, height } = renderer.getCanvas();
+    const sheet = gl.canvas;
+    if (sheet.width !== width || sheet.height !== height) Object.assign(sheet, { width, height });
+    gl.disable(gl.SCISSOR_TEST);
+    gl.viewport(0, 0, width, height);
+  };
   if (contexts.has(gl)) return;
   contexts.set(gl, state);
+  // Straight to the canvas: 3Dmol's detour over a texture, to smooth edges and for effects that are not
+  // used here, takes most of a frame's time where there is no graphics card.
+  state._fb = null;
   gl.canvas.addEventListener("webglcontextlost", () => views.forEach((view) => view.redraw("context")));
   const kind = Object.getPrototypeOf(renderer);
   const make = (kind.makeFrameBuffer ??= kind.initFrameBuffer);
@@ -70,7 +80,7 @@ function shareContext(renderer) {
  * A 3Dmol viewer in `element`, and a function that undoes all that making it did to the page:
  * 3Dmol itself never lets go of the body.
  */
-export function createViewer($3Dmol, element, options) {
+export function createViewer($3Dmol, element) {
   const undo = [];
   const { body } = document;
   body.addEventListener = (...listener) => {
@@ -80,7 +90,8 @@ export function createViewer($3Dmol, element, options) {
   window.addEventListener = () => {}; // our own views know when they are resized or come into sight
   let viewer;
   try {
-    viewer = $3Dmol.createViewer(element, options);
+    // at double size unless the screen itself is that fine
+    viewer = $3Dmol.createViewer(element, { upscale: true, antialias: window.devicePixelRatio >= 2 });
   } finally {
     delete body.addEventListener;
     delete window.addEventListener;

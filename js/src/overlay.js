@@ -1,6 +1,5 @@
 // What lies over the 3D scene: labels, marks of picked atoms, text. A transparent 2D canvas, as sharp as
 // the screen and never hidden by an atom, redrawn with each frame.
-import { stops } from "./colormap.js";
 import { prettyUnit } from "./units.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
@@ -19,7 +18,7 @@ export class Overlay {
    * @param marks places of the picked atoms, in order
    * @param measurement text drawn amid the marks
    * @param corner lines of text for the lower left corner
-   * @param scales `{range, unit}` of the painted surfaces, for the lower right corner
+   * @param scales `{range, colors, unit}` of the painted surfaces, for the lower right corner
    * @param floor height to keep free at the lower edge
    * @param theme `{ink, paper, accent}`: CSS colours of text, background and marks
    */
@@ -62,10 +61,10 @@ export class Overlay {
       write(measurement, mean("x"), mean("y") - 16, "600 14px");
     }
     corner.toReversed().forEach((text, i) => write(text, 8, height - floor - 12 - 18 * i, "12px", "left"));
-    scales.forEach(({ range, unit }, i) => {
+    scales.forEach(({ range, colors, unit }, i) => {
       const [left, right, top] = [width - 128, width - 8, height - floor - 18 - 34 * i];
       const shade = context.createLinearGradient(left, 0, right, 0);
-      for (const stop of stops) shade.addColorStop(...stop);
+      colors.forEach((rgb, k) => shade.addColorStop(k / (colors.length - 1), `rgb(${rgb})`));
       context.fillStyle = shade;
       context.fillRect(left, top, right - left, 8);
       const [low, high] = range.map((end) => String(Number(end.toPrecision(3))));

@@ -7,41 +7,45 @@ import { sortTriangles } from "./surfaces.js";
 
 const VERTEX = `#version 300 es
 uniform mat4 projection, view, model;
+uniform vec2 fogRange;
 uniform float size;
 in vec3 position, normal;
 in vec4 color;
 out vec3 at, up;
 out vec4 paint;
+out float fog;
 void main() {
   vec4 seen = view * model * vec4(position, 1.0);
   at = seen.xyz;
   up = mat3(view) * mat3(model) * normal;
   paint = color;
+  fog = smoothstep(fogRange.x, fogRange.y, -at.z);
   gl_Position = projection * seen;
   gl_PointSize = size;
 }`;
 
+// Few operations, for graphics without a card. 3Dmol's light; the eye is taken to be straight ahead.
 const FRAGMENT = `#version 300 es
 precision highp float;
 uniform vec3 fogColor;
-uniform vec2 fogRange;
 uniform bool solid, dots;
 in vec3 at, up;
 in vec4 paint;
+in float fog;
 out vec4 drawn;
-const vec3 LIGHT = normalize(vec3(0.2, 0.2, 1.0)); // as 3Dmol's
+const vec3 LIGHT = normalize(vec3(0.2, 0.2, 1.0));
+const vec3 MIRROR = normalize(LIGHT + vec3(0.0, 0.0, 1.0));
 void main() {
   if (dots && distance(gl_PointCoord, vec2(0.5)) > 0.5) discard;
-  vec3 eye = normalize(-at);
   vec3 normal = normalize(up);
-  if (dot(normal, eye) < 0.0) normal = -normal; // the inner side is lit as well
+  if (dot(normal, at) > 0.0) normal = -normal; // the inner side is lit as well
   float least = solid ? 0.35 : 0.7; // thin lines and dots in the shade would be lost on dark paper
   float shade = mix(least, 1.0, max(dot(normal, LIGHT), 0.0));
-  float gleam = 0.18 * pow(max(dot(normal, normalize(LIGHT + eye)), 0.0), 30.0);
-  float fog = smoothstep(fogRange.x, fogRange.y, -at.z);
-  // a film seen aslant covers more
-  float cover = 1.0 - pow(1.0 - paint.a, 1.0 / max(dot(normal, eye), 0.25));
-  drawn = vec4(mix(paint.rgb * shade + gleam, fogColor, fog), cover);
+  float gleam = max(dot(normal, MIRROR), 0.0);
+  gleam *= gleam; gleam *= gleam; gleam *= gleam; gleam *= gleam; gleam *= gleam;
+  float slant = 1.0 - abs(normal.z); // a film seen aslant covers more
+  float cover = paint.a + (1.0 - paint.a) * slant * slant * slant;
+  drawn = vec4(mix(paint.rgb * shade + 0.18 * gleam, fogColor, fog), cover);
 }`;
 
 const ATTRIBUTES = ["position", "normal", "color"];

@@ -1,8 +1,9 @@
 // The surfaces of a view: contoured here, from the volumes that Viewer.draw_surfaces sent.
-import { divergingColor } from "./colormap.js";
+import { colorAt } from "./colormap.js";
 import { contour } from "./isosurface.js";
 import { decodeVolume, sample } from "./volume.js";
 
+const BINS = 8192; // steps of depth that triangles are sorted into
 const OUTLINE = 400; // vertices that stand for a mesh where the camera asks how far it reaches
 
 function rgb(color) {
@@ -32,7 +33,7 @@ function paint(surface, mesh) {
   const fixed = rgb(mesh.color);
   const values = surface.painted && sample(surface.painted.volume, mesh.positions);
   for (let i = 0; 4 * i < colors.length; i++) {
-    colors.set(values ? divergingColor(values[i], surface.painted.range) : fixed, 4 * i);
+    colors.set(values ? colorAt(values[i], surface.painted.range, surface.painted.colors) : fixed, 4 * i);
     colors[4 * i + 3] = Math.round(255 * surface.opacity);
   }
   return colors;
@@ -105,11 +106,10 @@ export function sortTriangles({ positions, clear }, [dx, dy, dz]) {
     if (key < low) low = key;
     if (key > high) high = key;
   }
-  // sorted by counting, in as many steps of depth as 16 bits tell apart
-  const scale = 65535 / (high - low || 1);
-  const starts = new Uint32Array(65537);
+  const scale = (BINS - 1) / (high - low || 1); // sorted by counting
+  const starts = new Uint32Array(BINS + 1);
   for (let i = 0; i < count; i++) starts[Math.floor((keys[i] - low) * scale) + 1]++;
-  for (let i = 0; i < 65536; i++) starts[i + 1] += starts[i];
+  for (let i = 0; i < BINS; i++) starts[i + 1] += starts[i];
   const sorted = new Uint32Array(clear.length);
   for (let i = 0; i < count; i++) {
     const to = 3 * starts[Math.floor((keys[i] - low) * scale)]++;

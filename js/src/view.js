@@ -4,13 +4,14 @@ import { Isovalue } from "./isovalue.js";
 import { createViewer, views } from "./library.js";
 import { Overlay } from "./overlay.js";
 import { Painter } from "./painter.js";
+import { Pace } from "./pace.js";
 import { savePicture, sendPicture } from "./pictures.js";
 import { decode, drawArrows, drawMolecules, drawnRadius } from "./scene.js";
 import css from "./style.css";
 import { buildGeometry, decodeSurfaces, outline } from "./surfaces.js";
+import { themeOf } from "./theme.js";
 import { toolbar } from "./toolbar.js";
 
-const ACCENT = "#00b4d8";
 const REPRESENTATIONS = ["ball-stick", "stick", "sphere", "line"];
 const LABELS = ["none", "element", "index"];
 const REDRAWN = [
@@ -31,6 +32,7 @@ export class View {
     this.surfaces = [];
     this.undo = [];
     this.camera = new Camera(this);
+    this.pace = new Pace(this);
     this.build(el);
     const listen = (event, act) => {
       model.on(event, act);
@@ -108,6 +110,7 @@ export class View {
     cancelAnimationFrame(this.frame);
     this.camera.dispose();
     this.isovalue.dispose();
+    this.pace.dispose();
     this.undo.forEach((each) => each());
     this.painter?.dispose();
     this.disposeViewer?.();
@@ -149,6 +152,7 @@ export class View {
 
   /** Draws now what would be drawn at the next frame. */
   finish() {
+    this.pace.set(false);
     if (this.stale.size || this.frame) this.paint();
   }
 
@@ -195,7 +199,7 @@ export class View {
     this.painter?.dispose();
     this.disposeViewer?.();
     this.stage.replaceChildren();
-    [this.viewer, this.disposeViewer] = createViewer(this.$3Dmol, this.stage, { antialias: true });
+    [this.viewer, this.disposeViewer] = createViewer(this.$3Dmol, this.stage);
     this.painter = new Painter(this.viewer);
     this.stale = new Set(REDRAWN);
     restore();
@@ -205,14 +209,9 @@ export class View {
   paintBackground() {
     this.box.style.background = "";
     this.box.style.background = this.model.get("background");
-    // drawn on a pixel, as computed colours come in many notations
-    const pixel = new OffscreenCanvas(1, 1).getContext("2d");
-    pixel.fillStyle = this.paper = getComputedStyle(this.box).backgroundColor;
-    pixel.fillRect(0, 0, 1, 1);
-    const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;
-    const dark = 0.3 * r + 0.6 * g + 0.1 * b < 128;
-    this.theme = { ink: dark ? "#f2f2f2" : "#1b1f24", paper: `rgb(${r},${g},${b})`, accent: ACCENT };
-    const color = (r << 16) | (g << 8) | b;
+    this.paper = getComputedStyle(this.box).backgroundColor;
+    this.theme = themeOf(this.box);
+    const color = this.theme.number;
     if (color !== this.viewer.bgColor) this.viewer.setBackgroundColor(color, 1);
   }
 

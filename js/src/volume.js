@@ -13,12 +13,27 @@ function makeHalves() {
   }
 }
 
+/** Whole numbers from what nablaviz.views.surface.compact stored. */
+function unpack(bytes, [, ny, nz]) {
+  const steps = new Int16Array(bytes.length / 2);
+  for (let i = 0; i < steps.length; i++) {
+    const folded = bytes[i] | (bytes[steps.length + i] << 8);
+    steps[i] = (folded >>> 1) ^ -(folded & 1);
+  }
+  const [plane, row] = [ny * nz, nz];
+  for (let i = 0; i < steps.length; i++) if (i % row) steps[i] += steps[i - 1];
+  for (let i = 0; i < steps.length; i++) if (i % plane >= row) steps[i] += steps[i - row];
+  for (let i = plane; i < steps.length; i++) steps[i] += steps[i - plane];
+  return steps;
+}
+
 /** `{values, origin, spacing, shape, bricks}` of a field, see nablaviz.views.surface.encode. */
-export function decodeVolume({ values: { buffer, byteOffset, byteLength }, scale, origin, spacing, shape }) {
+export function decodeVolume({ values: { buffer, byteOffset, byteLength }, packed, scale, origin, spacing, shape }) {
   if (!halves) makeHalves();
-  const packed = new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength));
-  const values = new Float32Array(packed.length);
-  for (let i = 0; i < values.length; i++) values[i] = scale * halves[packed[i]];
+  const bytes = new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
+  const numbers = packed ? unpack(bytes, shape) : new Uint16Array(bytes.buffer);
+  const values = new Float32Array(numbers.length);
+  for (let i = 0; i < values.length; i++) values[i] = scale * (packed ? numbers[i] : halves[numbers[i]]);
   const volume = { values, origin, spacing, shape };
   return { ...volume, bricks: findRanges(volume) };
 }

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nablaviz.chem.bonds import find_bonds
+from nablaviz.chem.isosurface import isosurface
 from nablaviz.molecule import Molecule
 from nablaviz.views.scene import ARROW_COLOR, atom_colors, fitting_camera
+from nablaviz.views.surface import Surface, painted_colors
 
 if TYPE_CHECKING:
     import py3Dmol
 
     from nablaviz.views.viewer import Viewer
+
+MOST_FACES = 20_000
+"""In one shape: 3Dmol counts vertices with 16 bits."""
 
 LIBRARY = Path(__file__).parent / "static" / "3Dmol-min.js"
 
@@ -74,10 +79,36 @@ def to_py3dmol(view: Viewer, width: int = 640, height: int = 400) -> py3Dmol.vie
         if vector.any():
             ends = {"start": _point(start), "end": _point(start + vector)}
             static.addArrow(ends | {"radius": 0.06, "radiusRatio": 2.2, "color": ARROW_COLOR})
+    for surface in view.drawn:
+        _add_surface(static, surface, surface.isovalue or view.isovalue)
     x, y, z, distance, *turn = view.camera or fitting_camera(view.molecules, view.scene)
     look_at = np.add(view.scene["centre"], [x, y, z])
     static.setView([*(-look_at).tolist(), 150 - distance, *turn])  # 3Dmol's camera stands at 150 Å
     return static
+
+
+def _add_surface(static: py3Dmol.view, surface: Surface, isovalue: float) -> None:
+    """Its meshes as custom shapes; 3Dmol has no dots, and of several transparent shapes shows the nearest."""
+    if surface.opacity == 0:
+        return
+    look = {"opacity": math.sqrt(surface.opacity), "wireframe": surface.style != "solid"}
+    for color, level in ((surface.color, isovalue), (surface.negative_color, -isovalue)):
+        if color is None:
+            continue
+        mesh = isosurface(surface.field, level)
+        colors = painted_colors(surface, mesh.vertices, isovalue)
+        colors = None if colors is None else (colors / 255).round(3)
+        for faces in np.array_split(mesh.faces, len(mesh.faces) // MOST_FACES + 1):
+            kept, corners = np.unique(faces, return_inverse=True)
+            shape = {
+                "vertexArr": [_point(vertex) for vertex in mesh.vertices[kept].round(3)],
+                "normalArr": [_point(normal) for normal in mesh.normals[kept].round(3)],
+                "faceArr": corners.ravel().tolist(),
+                "color": color
+                if colors is None
+                else [dict(zip("rgb", c, strict=True)) for c in colors[kept].tolist()],
+            }
+            static.addCustom(shape | look)
 
 
 def _style(representation: str, look: dict[str, object]) -> dict[str, object]:

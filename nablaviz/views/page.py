@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from anywidget import AnyWidget
 from ipywidgets import Widget
 
+from nablaviz.views.surface import compact
+from nablaviz.views.viewer import Viewer
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -66,14 +69,14 @@ def page(
             known = models.get(widget.model_id, {"state": {}})["state"]
             if unknown := [trait for trait in values if trait not in known]:
                 raise ValueError(f"state {name!r} sets {unknown[0]!r}, which no widget of the page has")
-    content = {
-        "modules": modules,
-        "models": models,
-        "states": [
-            {"name": name, "values": {widget.model_id: dict(values) for widget, values in state.items()}}
-            for name, state in (states or {}).items()
-        ],
-    }
+    named = [
+        {
+            "name": name,
+            "values": {widget.model_id: _saved(widget, values) for widget, values in state.items()},
+        }
+        for name, state in (states or {}).items()
+    ]
+    content = {"modules": modules, "models": models, "states": named}
     script = (STATIC / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # blob: is where the script keeps the modules of the widgets; nothing can be fetched
@@ -120,10 +123,18 @@ def _add(widget: Widget, models: dict[str, dict[str, Any]], modules: list[str]) 
     if source not in modules:
         modules.append(source)
     kept = {name: value for name, value in state.items() if name[0] != "_" and name not in NOT_SHOWN}
-    models[widget.model_id] = {"module": modules.index(source), "state": kept}
+    models[widget.model_id] = {"module": modules.index(source), "state": _saved(widget, kept)}
     for name in kept:
         if isinstance(other := getattr(widget, name), Widget):
             _add(other, models, modules)
+
+
+def _saved(widget: Widget, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of traits as the page holds them."""
+    if "surfaces" not in values or not isinstance(widget, Viewer):
+        return dict(values)
+    lowest = min(widget.isovalue, values.get("isovalue_range", widget.isovalue_range)[0])
+    return {**values, "surfaces": compact(values["surfaces"], lowest)}
 
 
 def _pack(content: dict[str, Any]) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 POSITIVE, NEGATIVE = "#e69f00", "#0072b2"
 """Of the two phases: orange and blue, which people of any colour vision tell apart (Okabe and Ito, 2008)."""
 
+PAINT = ((178, 24, 43), (244, 165, 130), (247, 247, 247), (146, 197, 222), (33, 102, 172))
+"""Red, green and blue of a painted surface from low to high values, evenly spaced (ColorBrewer's RdBu)."""
+
 STYLES = ("solid", "mesh", "dots")
 
 
@@ -26,7 +29,7 @@ class Surface:
     Raises
     ------
     ValueError
-        If a value is NaN, a grid has fewer than two points along an axis, or an option is not as said.
+        If a value is NaN, a grid has fewer than four points along an axis, or an option is not as said.
     """
 
     field: Field
@@ -50,8 +53,8 @@ class Surface:
             if np.isnan(field.values).any():
                 count = int(np.isnan(field.values).sum())
                 raise ValueError(f"{count} of {field.values.size} values of the field are NaN")
-            if min(field.box.shape) < 2:
-                raise ValueError(f"a surface needs two points along each axis, not {field.box.shape}")
+            if min(field.box.shape) < 4:
+                raise ValueError(f"a surface needs four points along each axis, not {field.box.shape}")
         for color in filter(None, (self.color, self.negative_color)):
             if not re.fullmatch("#[0-9a-fA-F]{6}", color):
                 raise ValueError(f"a colour must be #rrggbb, not {color!r}")
@@ -82,8 +85,8 @@ def encode(surfaces: Sequence[Surface], isovalue: float) -> list[dict[str, Any]]
     -------
     list of dict
         The options of each surface, and of its field, and of the field that paints it under ``painted``:
-        ``origin`` and ``spacing`` (Å), ``shape``, ``unit``, ``values`` (little-endian float16, z fastest)
-        and the ``scale`` to multiply them with.
+        ``origin`` and ``spacing`` (Å), ``shape``, ``unit``, ``values`` (little-endian float16, z fastest),
+        the ``scale`` to multiply them with, and whether they are ``packed`` (by `compact`).
     """
     return [
         _volume(surface.field)
@@ -94,10 +97,46 @@ def encode(surfaces: Sequence[Surface], isovalue: float) -> list[dict[str, Any]]
             "style": surface.style,
             "isovalue": surface.isovalue,
             "painted": surface.painted
-            and _volume(surface.painted) | {"range": _painted_range(surface, isovalue)},
+            and _volume(surface.painted) | {"range": _painted_range(surface, isovalue), "colors": PAINT},
         }
         for surface in surfaces
     ]
+
+
+def compact(encoded: Sequence[dict[str, Any]], lowest: float) -> list[dict[str, Any]]:
+    """What `encode` gave with volumes that take a fifth of the space once compressed, for a file.
+
+    A value becomes a multiple of a ``scale``, as a 16-bit integer, and is stored as what three linear
+    extrapolations miss, which is small where the field is smooth. (The prediction by the seven neighbours
+    before a point: Ibarria et al., Comput. Graph. Forum 2003, 22, 343.)
+
+    Parameters
+    ----------
+    encoded
+        As `encode` gives it.
+    lowest
+        The smallest isovalue that will be chosen; values are right to 1/64 of it.
+    """
+    out = []
+    for surface in encoded:
+        painted = surface["painted"]
+        if painted:
+            low, high = painted["range"]
+            painted = painted | _differences(painted, (high - low) / 2000)
+        own = surface["isovalue"] or lowest
+        out.append(surface | _differences(surface, own / 32) | {"painted": painted})
+    return out
+
+
+def _differences(volume: dict[str, Any], scale: float) -> dict[str, Any]:
+    """Zigzag-coded differences along all three axes, all their low bytes before all their high ones."""
+    halves = np.frombuffer(volume["values"], "<f2").reshape(volume["shape"])
+    values = np.round(halves.astype(np.float64) * (volume["scale"] / scale))
+    steps = np.clip(values, -32767, 32767).astype("<i2")
+    for axis in range(3):
+        steps = np.diff(steps, axis=axis, prepend=np.zeros_like(steps.take([0], axis=axis)))
+    folded = (steps << 1) ^ (steps >> 15)
+    return {"values": folded.view(np.uint8).reshape(-1, 2).T.tobytes(), "scale": scale, "packed": True}
 
 
 def _volume(field: Field) -> dict[str, Any]:
@@ -107,6 +146,7 @@ def _volume(field: Field) -> dict[str, Any]:
     return {
         "values": (np.clip(field.values, -largest, largest) / scale).astype("<f2").tobytes(),
         "scale": scale,
+        "packed": False,
         "origin": field.box.origin.tolist(),
         "spacing": field.box.spacing.tolist(),
         "shape": list(field.box.shape),
@@ -114,18 +154,36 @@ def _volume(field: Field) -> dict[str, Any]:
     }
 
 
+def painted_colors(surface: Surface, points: np.ndarray, isovalue: float) -> np.ndarray | None:
+    """Red, green and blue, shape (V, 3), 0 to 255, at points (V, 3) of a painted surface, Å."""
+    if surface.painted is None:
+        return None
+    low, high = _painted_range(surface, isovalue)
+    ends = np.linspace(low, high, len(PAINT))
+    values = _sample(surface.painted, points)
+    return np.stack([np.interp(values, ends, channel) for channel in np.transpose(PAINT)], axis=1)
+
+
 def _painted_range(surface: Surface, isovalue: float) -> list[float]:
-    """Symmetric about 0 and as wide as the painting field is within 50 % of the isovalue."""
+    """Symmetric about 0 and as wide as the painting field is near the surface."""
     if surface.painted_range is not None:
         return list(surface.painted_range)
-    from nablaviz.chem.isosurface import sample
-
     assert surface.painted is not None
     ratio = np.abs(surface.field.values) / (surface.isovalue or isovalue)
     near = np.argwhere((ratio > 1 / 1.5) & (ratio < 1.5))
-    values = np.abs(sample(surface.painted, surface.field.box.origin + surface.field.box.spacing * near))
-    widest = float(np.percentile(values, 98)) if len(values) else float(np.abs(surface.painted.values).max())
+    box = surface.field.box
+    values = np.abs(_sample(surface.painted, box.origin + box.spacing * near))
+    widest = float(np.percentile(values, 98)) if len(values) else 0.0
     return [-widest, widest] if widest else [-1.0, 1.0]
+
+
+def _sample(field: Field, points: np.ndarray) -> np.ndarray:
+    """The field at points (V, 3), Å; outside its box that of its border."""
+    from nablaviz.chem.isosurface import sample
+
+    box = field.box
+    last = box.origin + box.spacing * (np.array(box.shape) - 1)
+    return sample(field, np.clip(points, box.origin, last))
 
 
 def slider_range(surfaces: Sequence[Surface], isovalue: float) -> tuple[float, float]:
