@@ -29,6 +29,7 @@ FUNCTIONALS = {
     "PBE0": "PBE0",
     "M06-2X": "M06-2X",
     "CAM-B3LYP": "CAM-B3LYP",
+    "WB97X-D": "HYB_GGA_XC_WB97X_D",
     "HF": "HF",
 }
 """Names to suggest, and what libxc calls them; any other name that libxc knows will do."""
@@ -190,7 +191,13 @@ BASELINES = tuple(_BUILDERS)
 
 
 def check_functional(name: str) -> str:
-    """What libxc calls a functional."""
+    """What libxc calls a functional.
+
+    Raises
+    ------
+    ValueError
+        If it knows none of that name.
+    """
     from pyscf.dft import libxc
     from pyscf.scf.dispersion import parse_dft
 

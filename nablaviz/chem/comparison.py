@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nablaviz.chem import basis, blocks, populations
+from nablaviz.chem.lowdin import roots
 from nablaviz.chem.matching import Matching, match
-from nablaviz.chem.orbitals import Orbitals, check_hamiltonian, solve, square_root
+from nablaviz.chem.orbitals import Orbitals, check_hamiltonian, solve
 from nablaviz.molecule import Molecule
 
 if TYPE_CHECKING:
@@ -153,9 +154,8 @@ class Comparison:
         Orbital energies are eigenvalues of an ordinary symmetric matrix there, so that none is farther off
         than its largest eigenvalue (Weyl).
         """
-        root = square_root(self.reference.overlap)
-        half = np.linalg.solve(root, self.difference)
-        whole = np.linalg.solve(root, half.T)
+        _, inverse = roots(self.reference.overlap)
+        whole = inverse @ self.difference @ inverse
         return (whole + whole.T) / 2
 
     @cached_property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nablaviz.chem.orbitals import Orbitals, square_root
+from nablaviz.chem.lowdin import roots
+from nablaviz.chem.orbitals import Orbitals
 
 
 def density_of_states(
@@ -71,4 +72,4 @@ def projections(orbitals: Orbitals, overlap: np.ndarray, groups: np.ndarray) -> 
         raise ValueError(f"groups must have shape {(len(overlap),)}, not {np.shape(groups)}")
     labels, group = np.unique(groups, return_inverse=True)
     members = group == np.arange(len(labels))[:, None]
-    return members @ (square_root(overlap) @ orbitals.coefficients) ** 2
+    return members @ (roots(overlap)[0] @ orbitals.coefficients) ** 2

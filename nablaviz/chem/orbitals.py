@@ -269,12 +269,6 @@ def eigh(hamiltonian: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
     return energies, torch.linalg.solve_triangular(factor.mT, vectors, upper=True)
 
 
-def square_root(overlap: np.ndarray) -> np.ndarray:
-    """S^½, shape (n, n): the atomic orbitals in Löwdin's orthogonal ones (J. Chem. Phys. 1950, 18, 365)."""
-    values, vectors = np.linalg.eigh(overlap)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-
-
 @contextmanager
 def _naming(name: str) -> Iterator[None]:
     """Put a name before the message of any ``ValueError``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nablaviz.chem import basis
-from nablaviz.chem.orbitals import square_root
+from nablaviz.chem.lowdin import roots
 from nablaviz.molecule import Molecule
 from nablaviz.units import ANGSTROM2BOHR, AU2DEBYE
 
@@ -69,7 +69,7 @@ def dipole(molecule: Molecule, density: np.ndarray) -> np.ndarray:
 
 
 def _orthogonal(density: np.ndarray, overlap: np.ndarray) -> np.ndarray:
-    root = square_root(overlap)
+    root, _ = roots(overlap)
     return root @ density @ root
 
 

@@ -16,7 +16,6 @@ from nablaviz.chem.orbitals import (
     eigh,
     orbitals_of,
     solve,
-    square_root,
 )
 from nablaviz.molecule import Molecule
 
@@ -194,9 +193,3 @@ def test_gradients_are_those_of_finite_differences():
 
     inputs = (core.clone().requires_grad_(), s.clone().requires_grad_())
     assert torch.autograd.gradcheck(observables, inputs, fast_mode=True, eps=1e-6, atol=1e-5)
-
-
-def test_the_square_root_of_an_overlap(conformer):
-    root = square_root(conformer.overlap)
-    assert np.abs(root @ root - conformer.overlap).max() < 1e-13
-    assert np.array_equal(root.shape, conformer.overlap.shape)
