@@ -1,0 +1,1 @@
+"""What a study is: measures, benchmarks, learning curves."""
