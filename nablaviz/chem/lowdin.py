@@ -77,18 +77,33 @@ def onsite_matrix(coefficients: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def normal_equations(
-    overlap: np.ndarray, residual: np.ndarray, numbers: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Contribution of one molecule to the least-squares fit of S^½ c S^½ to the Löwdin residual.
+def shell_sizes(target: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Sum of squares of a matrix's rows, mean over a shell's orbitals, shape (K,), Eh².
 
-    With c = Σ_k c_k E_k, S^½ E_k S^½ and the residual Y, the matrix is tr(E_k S E_l S) and the right
-    side tr(E_k S^½ Y S^½): no root is needed.
+    Shells of the molecule's layout: what a core orbital leaves is orders larger than what a valence
+    orbital does.
+    """
+    shells = layout(numbers)
+    sums = np.add.reduceat((target * target).sum(axis=1), shells.shell_offsets[:-1])
+    return sums / (2 * shells.shell_l + 1)
+
+
+def normal_equations(
+    root: np.ndarray, target: np.ndarray, weights: np.ndarray, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Contribution of one molecule to the weighted least-squares fit of S^½ c S^½ to Y.
+
+    With c = Σ_k c_k E_k, weights W of the orbitals and M = S^½ W² S^½, the error |W (Y − S^½ c S^½) W|²
+    is least where Σ_l tr(E_k M E_l M) c_l = tr(E_k S^½ W² Y W² S^½).
 
     Parameters
     ----------
-    residual
-        H − H₀ in the atomic orbitals, shape (n, n), Eh.
+    root
+        S^½, shape (n, n).
+    target
+        Y = S^−½ (H − H₀) S^−½, shape (n, n), Eh.
+    weights
+        Shape (n,), 1/Eh.
 
     Returns
     -------
@@ -96,11 +111,11 @@ def normal_equations(
         Shapes (T, T) and (T,), over all T terms of ``onsite_terms``.
     """
     rows, columns, terms = _entries(tuple(numbers.tolist()))
-    count = len(onsite_terms())
-    belongs = np.zeros((len(terms), count))
+    belongs = np.zeros((len(terms), len(onsite_terms())))
     belongs[np.arange(len(terms)), terms] = 1
+    weighted = root * weights**2
+    metric, right = weighted @ root, weighted @ target @ weighted.T
     # E_k is the mean of an entry and its mirror image.
-    crossed = overlap[np.ix_(columns, rows)] * overlap[np.ix_(rows, columns)]
-    straight = overlap[np.ix_(columns, columns)] * overlap[np.ix_(rows, rows)]
-    matrix = belongs.T @ ((crossed + straight) / 2) @ belongs
-    return matrix, belongs.T @ residual[rows, columns]
+    crossed = metric[np.ix_(columns, rows)] * metric[np.ix_(rows, columns)]
+    straight = metric[np.ix_(columns, columns)] * metric[np.ix_(rows, rows)]
+    return belongs.T @ ((crossed + straight) / 2) @ belongs, belongs.T @ right[rows, columns]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BLOCK = 400
 """Largest number of points in a block."""
 
-NEGLIGIBLE = 1e-7
+NEGLIGIBLE = 1e-10
 """A basis function whose magnitude stays below this in a block is left out of it."""
 
 SECOND = ((4, 5, 6), (5, 7, 8), (6, 8, 9))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -39,8 +40,8 @@ class Expansion:
     sines. For an atom the parts are (L, naturalness) and the coefficients run over m, then copies.
     """
 
-    counts: dict[str, int] | dict[tuple[int, int], int]
-    "Copies of each part."
+    counts: dict[Any, int]
+    "Copies of each part, in order."
     matrices: torch.Tensor
     "Shape (K, rows, columns), float64."
     group: torch.Tensor
@@ -94,7 +95,9 @@ def pair_expansion(first: int, second: int) -> Expansion:
                         sign = half if m >= n else -half
                         cosines[str(abs(m - n)) if m != n else "0+"].append([(*cc, half), (*ss, half)])
                         sines[str(abs(m - n)) if m != n else "0-"].append([(*sc, sign), (*cs, -sign)])
-    counts, entries, group = {}, [], []
+    counts: dict[str, int] = {}
+    entries: list[list[tuple[int, int, float]]] = []
+    group: list[int] = []
     for part in PARTS:
         components = (
             [cosines[part], sines[part]] if part not in ("0+", "0-") else [cosines[part] + sines[part]]
@@ -129,7 +132,8 @@ def site_expansion(template: int) -> Expansion:
     order = sorted(found, key=lambda part: (part[1], part[0]))
     counts = {part: len(found[part]) for part in order}
     matrices = torch.cat([torch.stack(found[part], 1).flatten(0, 1) for part in order])
-    group, seen = [], 0
+    group: list[int] = []
+    seen = 0
     for (total, _), count in counts.items():
         group += list(range(seen, seen + count)) * (2 * total + 1)
         seen += count

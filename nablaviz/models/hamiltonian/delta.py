@@ -21,8 +21,11 @@ from nablaviz.models.interface import HAMILTONIAN, Prediction
 from nablaviz.models.network import Network
 from nablaviz.molecule import SUPPORTED, Conformer, Molecule
 
+SMALLEST = 1e-5
+"""Eh: no size of what is to be learned is taken to be less."""
+
 WEAKEST = 1e-8
-"""Ridge of the least-squares fit of c, relative to the mean diagonal of its normal equations."""
+"""Ridge of the least-squares fit of c, relative to the diagonal of its normal equations."""
 
 
 @dataclass(eq=False)
@@ -44,7 +47,8 @@ class Sample:
 class Delta(Network[Sample]):
     """A model of Y; subclasses give ``_geometry``, ``collate`` and ``_coefficients``.
 
-    Their settings have ``baseline``, a name of ``chem.baselines.BASELINES``, and ``pair_cutoff``, Å.
+    Their settings have ``baseline``, a name of ``chem.baselines.BASELINES``, ``correction``, whether to fit
+    c, and ``pair_cutoff``, Å.
     """
 
     kind = HAMILTONIAN
@@ -87,19 +91,27 @@ class Delta(Network[Sample]):
         """Fit the on-site numbers c; subclasses go on with what they need."""
         if not samples:
             raise ValueError("the training set is empty")
-        count = len(self.onsite)
-        matrix, right = np.zeros((count, count)), np.zeros(count)
-        for sample in samples:
-            root, target = sample.root.astype(np.float64), self._target(sample)
-            numbers = sample.molecule.numbers
-            more, more_right = lowdin.normal_equations(root @ root, root @ target @ root, numbers)
-            matrix += more
-            right += more_right
-        ridge = WEAKEST * np.trace(matrix) / count
-        self.onsite.copy_(torch.as_tensor(np.linalg.solve(matrix + ridge * np.eye(count), right)))
+        if self.settings.correction:
+            self._fit_correction(samples)
         seen = {z for sample in samples for z in sample.molecule.numbers.tolist()}
         self.card = replace(self.card, elements=tuple(z for z in SUPPORTED if z in seen))
         self._residuals.clear()
+
+    def _fit_correction(self, samples: Sequence[Sample]) -> None:
+        sizes = _shell_sizes(samples)
+        count = len(self.onsite)
+        matrix, right = np.zeros((count, count)), np.zeros(count)
+        for sample in samples:
+            numbers = sample.molecule.numbers
+            per_shell = np.concatenate([sizes[z] for z in numbers.tolist()])
+            weights = 1 / np.maximum(per_shell, SMALLEST)[basis.layout(numbers).ao_shell]
+            root, target = sample.root.astype(np.float64), self._target(sample)
+            more, more_right = lowdin.normal_equations(root, target, weights, numbers)
+            matrix += more
+            right += more_right
+        unit = np.sqrt(np.where(matrix.diagonal() > 0, matrix.diagonal(), 1.0))
+        scaled = matrix / np.outer(unit, unit) + WEAKEST * np.eye(count)
+        self.onsite.copy_(torch.as_tensor(np.linalg.solve(scaled, right / unit) / unit))
 
     def residual(self, sample: Sample) -> Coefficients:
         """The target less S^½ c S^½, as coefficients of the model's precision; kept once computed.
@@ -141,3 +153,16 @@ class Delta(Network[Sample]):
         if sample.target is None:
             raise ValueError(f"{sample.molecule} was prepared without labels")
         return sample.target.astype(np.float64)
+
+
+def _shell_sizes(samples: Sequence[Sample]) -> dict[int, np.ndarray]:
+    """Root mean square of the rows of Y for each element's shells, Eh."""
+    squares: dict[int, list[np.ndarray]] = {}
+    for sample in samples:
+        numbers = sample.molecule.numbers
+        assert sample.target is not None
+        rows = lowdin.shell_sizes(sample.target.astype(np.float64), numbers)
+        atoms = np.split(rows, np.searchsorted(basis.layout(numbers).shell_atom, np.arange(1, len(numbers))))
+        for z, values in zip(numbers.tolist(), atoms, strict=True):
+            squares.setdefault(z, []).append(values)
+    return {z: np.sqrt(np.mean(values, axis=0)) for z, values in squares.items()}

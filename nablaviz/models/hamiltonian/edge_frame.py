@@ -12,15 +12,12 @@ from torch import Tensor, nn
 from nablaviz.models.graph import envelope, gaussians
 from nablaviz.models.hamiltonian.block_map import BlockMap, Coefficients, PairClass
 from nablaviz.models.hamiltonian.blocks import NATURAL, pair_expansion, site_expansion
-from nablaviz.models.hamiltonian.delta import Delta, Sample
+from nablaviz.models.hamiltonian.delta import SMALLEST, Delta, Sample
 from nablaviz.models.hamiltonian.edges import DEGREE, Geometry, Joined, geometry, join
 from nablaviz.models.hamiltonian.heads import PairHead, SiteHead
 from nablaviz.models.hamiltonian.layers import NEIGHBOURS, Message, Update, mlp
 from nablaviz.models.network import Tensors
 from nablaviz.molecule import SUPPORTED, Molecule
-
-SMALLEST = 1e-5
-"""Eh: no scale of a coefficient is less."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,8 @@ class EdgeFrameSettings:
     """Sizes of the network; see :data:`SIZES`."""
 
     baseline: str = "minao"
+    correction: bool = True
+    "Whether on-site numbers are fitted before the network is trained."
     channels: int = 48
     "Of atoms' features."
     pair_channels: int = 32
@@ -102,7 +101,7 @@ class EdgeFrame(Delta):
         self.messages = nn.ModuleList(Message(c, c, s.radial, s.hidden) for _ in range(s.layers))
         self.updates = nn.ModuleList(Update(c) for _ in range(s.layers))
         self.pair_head = PairHead(c, s.pair_channels, w, s.pair_radial, s.embedding, s.hidden)
-        self.site_head = SiteHead(c, c, s.radial, s.hidden)
+        self.site_head = SiteHead(c, s.pair_channels, s.radial, s.hidden)
         self.register_buffer("unit", torch.ones(()))
 
     def _geometry(self, molecule: Molecule, blocks: BlockMap) -> Geometry:

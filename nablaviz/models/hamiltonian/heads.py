@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -68,7 +70,7 @@ class PairHead(nn.Module):
         first[0] = (first[0][0] + extra, 3 * wide)
         self.first = PerOrder(first)
         self.gates = mlp(3 * wide, 2 * wide, (DEGREE + 1) * wide)
-        self.partner = PerOrder({m: (wide, wide) for m in ORDERS[1:]})
+        self.partner = PerOrder(dict.fromkeys(ORDERS[1:], (wide, wide)))
         self.second = PerOrder({m: (wide if m == 0 else 2 * wide, wide) for m in ORDERS})
         self.radial = mlp(extra, hidden, (DEGREE + 1) * wide)
         widths = {part: wide * (DEGREE if part == "0-" else 1) for part in PARTS}
@@ -117,7 +119,7 @@ class PairHead(nn.Module):
         return {key: self._read(key, {p: v[k] for p, v in cut.items()}) for k, key in enumerate(classes)}
 
     def _read(self, key: PairClass, parts: dict[str, Tensor]) -> Tensor:
-        layers = self.read["{}-{}".format(*key)]
+        layers = cast(nn.ModuleDict, self.read["{}-{}".format(*key)])
         return torch.cat([layers[p](parts[p]).flatten(1) for p in PARTS if p in layers], 1)
 
     def scale(self, key: PairClass) -> Tensor:
@@ -132,6 +134,8 @@ class SiteHead(nn.Module):
     d) come from vector products.
     """
 
+    means: Tensor
+
     def __init__(self, channels: int, width: int, radial: int, hidden: int) -> None:
         super().__init__()
         self.message = Message(channels, width, radial, hidden, SITE_DEGREE)
@@ -139,9 +143,6 @@ class SiteHead(nn.Module):
         self.norm = nn.LayerNorm(scalars)
         self.gates = mlp(scalars, 2 * channels, (SITE_DEGREE + 1) * width)
         self.mixed = nn.ModuleList(PerDegree(width, width, SITE_DEGREE) for _ in range(2))
-        for degree, (a, b) in UNNATURAL_FROM.items():
-            values = coupling(a, b, degree).to(torch.get_default_dtype())
-            self.register_buffer(f"coupling_{degree}", values, persistent=False)
         self.read = nn.ModuleList()
         for t in range(len(TEMPLATES)):
             counts = site_expansion(t).counts.items()
@@ -164,11 +165,13 @@ class SiteHead(nn.Module):
         features = {_key((n, NATURAL)): value for n, value in enumerate(natural)}
         for degree, (a, b) in UNNATURAL_FROM.items():
             left, right = u[:, a * a : (a + 1) ** 2], v[:, b * b : (b + 1) ** 2]
-            product = torch.einsum("nik,njk,ijm->nmk", left, right, self.get_buffer(f"coupling_{degree}"))
-            features[_key((degree, UNNATURAL))] = product
+            # From float64 at each call: a rounded coupling would not be equivariant to more than float32.
+            features[_key((degree, UNNATURAL))] = torch.einsum(
+                "nik,njk,ijm->nmk", left, right, coupling(a, b, degree).to(left)
+            )
         found = {}
         for template, atoms in sites.items():
-            layers = self.read[template]
+            layers = cast(nn.ModuleDict, self.read[template])
             parts = [
                 layer(features[part].index_select(0, atoms)).flatten(1) for part, layer in layers.items()
             ]
