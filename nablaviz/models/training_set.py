@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nablaviz.data.dataset import Dataset
+from nablaviz.data.splits import TRAIN, split_rows
 from nablaviz.models.network import Network
 from nablaviz.molecule import SYMBOLS, Conformer
 
@@ -25,10 +27,55 @@ class TrainingSet:
     "Of the geometries and labels, so that a run is not continued on other data."
 
 
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The rows of a dataset to learn from."""
+
+    training: Dataset
+    validation: Dataset
+    description: str
+    "What they are, for the model card."
+
+
+HELD_OUT = 0.1
+"""Share of the molecules that validate when a dataset has no splits."""
+
+
+def divide(dataset: Dataset, training: str | None = None, validation: str | None = None) -> Parts:
+    """The rows to train on and those to validate on.
+
+    Parameters
+    ----------
+    training, validation
+        Names of splits; by default ``"train"``, and the validation set of the same training molecules.
+        In a dataset without splits, a tenth of the molecules validates.
+
+    Raises
+    ------
+    ValueError
+        If there is no such split.
+    """
+    table = dataset.table
+    if table["split"].isna().all() and training is None and validation is None:
+        molecules = table["moses_id"].astype("string").fillna(table["smiles"]).fillna(table["formula"])
+        names = np.sort(molecules.unique().to_numpy(dtype=str))
+        held = np.random.default_rng(0).permutation(names)[: int(np.ceil(HELD_OUT * len(names)))]
+        mask = molecules.isin(held).to_numpy()
+        rows = np.flatnonzero(~mask), np.flatnonzero(mask)
+        described = f"all but {len(held)} of {len(names)} molecules"
+    else:
+        training = training or TRAIN
+        if validation is None and (table["split"] == "validation").any():
+            validation = training.replace(TRAIN, "validation")
+        rows = split_rows(table, training), split_rows(table, validation) if validation else np.empty(0, int)
+        described = training
+    return Parts(*(dataset.select(r) for r in rows), f"{described}: {len(rows[0])} conformers")
+
+
 def prepare(
     model: Network,
-    training: Collection[Conformer],
-    validation: Collection[Conformer] = (),
+    training: Dataset | Sequence[Conformer],
+    validation: Dataset | Sequence[Conformer] = (),
     *,
     progress: bool = True,
 ) -> TrainingSet:

@@ -1,0 +1,40 @@
+"""Measure a model's errors on each split of a dataset.
+
+MODEL is a file that train wrote, or the name of a model that comes with nablaviz; DATA anything that
+nablaviz opens. Means come with 95 % bootstrap intervals over molecules.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a model file or name")
+    parser.add_argument("data", metavar="DATA", help="what to measure errors on")
+    parser.add_argument(
+        "--split",
+        action="append",
+        metavar="NAME",
+        help="rows to take; may be repeated (default: all test splits)",
+    )
+    parser.add_argument("--scf", action="store_true", help="count SCF iterations from predicted Hamiltonians")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="write the errors of each conformer (CSV)")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+
+
+def run(args: argparse.Namespace) -> None:
+    from nablaviz.data.formats import open as open_dataset
+    from nablaviz.models.library import load_model
+    from nablaviz.studies.benchmark import benchmark
+
+    result = benchmark(load_model(args.model), open_dataset(args.data), args.split, scf=args.scf)
+    if args.rows:
+        part = args.rows.with_name(f".{args.rows.name}.part")
+        result.rows.to_csv(part, index=False)
+        part.replace(args.rows)
+    if args.json:
+        print(result.summary.to_json(orient="records", double_precision=15))
+    else:
+        print(result.summary.to_string(index=False, float_format="{:.4g}".format, na_rep="–"))
