@@ -140,17 +140,14 @@ export class Camera {
     this.fitting = false;
     this.deepen();
     this.view.write();
-    this.view.pace.moved();
+    for (const camera of [this, ...this.peers()]) camera.view.pace.moved();
     this.moved();
   }
 
   /** Tells the views of the group at once, and the kernel when the hand rests. */
   moved() {
     const camera = this.get();
-    for (const peer of this.peers().filter((other) => other.known)) {
-      peer.view.pace.moved();
-      peer.apply(camera);
-    }
+    for (const peer of this.peers()) if (peer.known) peer.apply(camera);
     clearTimeout(this.saving);
     this.saving = setTimeout(() => [this, ...this.peers()].forEach((each) => each.save()), REST);
   }

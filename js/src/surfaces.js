@@ -101,8 +101,8 @@ export function sortTriangles({ positions, clear }, [dx, dy, dz]) {
   let low = Infinity;
   let high = -Infinity;
   for (let i = 0; i < count; i++) {
-    const key = depths[clear[3 * i]] + depths[clear[3 * i + 1]] + depths[clear[3 * i + 2]];
-    keys[i] = key;
+    keys[i] = depths[clear[3 * i]] + depths[clear[3 * i + 1]] + depths[clear[3 * i + 2]];
+    const key = keys[i]; // as rounded: one below `low` would have no place
     if (key < low) low = key;
     if (key > high) high = key;
   }
