@@ -47,7 +47,7 @@ const CORE = -2; // Eh: orbitals below are of inner shells, far from all others
 /** What the diagram shows first: around HOMO and LUMO, as `[low, high]` in Eh. */
 export function frontier(columns) {
   const ends = columns.map(({ energies, occupied }) => [
-    Math.max(energies[Math.max(0, occupied - 8)], Math.min(energies.find((energy) => energy > CORE), energies[occupied - 1])),
+    Math.max(energies[Math.max(0, occupied - 8)], Math.min(energies.find((energy) => energy > CORE) ?? Infinity, energies[occupied - 1])),
     energies[Math.min(energies.length - 1, occupied + 5)],
   ]);
   return widen(ends);

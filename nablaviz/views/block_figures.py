@@ -131,5 +131,5 @@ def _error_axis(values: np.ndarray, title: str) -> dict[str, Any]:
     positive = values[values > 0]
     axis: dict[str, Any] = {"title": {"text": title}}
     if len(positive) and positive.max() > WIDE * positive.min():
-        return axis | {"type": "log", "dtick": 1}
+        return axis | {"type": "log"}
     return axis | {"rangemode": "tozero"}

@@ -111,6 +111,7 @@ def matrix_map(
         yaxis=axis | {"autorange": "reversed", "scaleanchor": "x"},
         shapes=_atom_lines(orbitals, ink(dark)[1]),
         dragmode="zoom",
+        uirevision=" ".join(marks[-1]["texts"]),  # another matrix of the same atoms keeps the zoom
         meta={"marks": marks},
         margin={"l": 50, "r": 8, "t": 8, "b": 40},
     )
@@ -118,24 +119,16 @@ def matrix_map(
 
 
 def outline(orbitals: Layout, i: int, j: int, dark: bool = False) -> list[dict[str, Any]]:
-    """Frames around the blocks of a pair of atoms, as a trace for :meth:`Plot.mark`."""
-    x: list[float | None] = []
-    y: list[float | None] = []
+    """Frames around the two blocks of a pair of atoms, for :meth:`Plot.mark`."""
+    path = ""
     for row, column in dict.fromkeys([(i, j), (j, i)]):
         (top, bottom), (left, right) = (
             (orbitals.atom_offsets[atom] - 0.5, orbitals.atom_offsets[atom + 1] - 0.5)
             for atom in (row, column)
         )
-        x += [left, right, right, left, left, None]
-        y += [top, top, bottom, bottom, top, None]
+        path += f"M{left} {top}H{right}V{bottom}H{left}Z"
     line = {"color": "#ffffff" if dark else "#000000", "width": 2}
-    plain = [[None if v is None else float(v) for v in values] for values in (x, y)]
-    return [
-        {
-            "type": "scatter", "mode": "lines", "x": plain[0], "y": plain[1], "line": line,
-            "hoverinfo": "skip", "showlegend": False,
-        }
-    ]  # fmt: skip
+    return [{"shape": {"type": "path", "path": path, "line": line}}]
 
 
 def axis_marks(orbitals: Layout) -> list[dict[str, Any]]:
@@ -165,10 +158,8 @@ def _signed(matrix: np.ndarray, unit: str, dark: bool) -> tuple[dict[str, Any], 
     end = float(np.percentile(magnitudes, SHOWN_PART)) or float(magnitudes.max()) or 1.0
     tones = DIVERGING_DARK if dark else DIVERGING
     scale = list(zip((0.0, 0.25, 0.5, 0.75, 1.0), tones, strict=True))
-    beyond = int((magnitudes > end).sum())
-    note = (
-        f"colours end at ±{end:.2g} {unit}: {beyond:,} of {matrix.size:,} values are beyond" if beyond else ""
-    )
+    beyond = np.mean(magnitudes > end)
+    note = f"colours end at ±{float(f'{end:.2g}'):,g} {unit}, {beyond:.1%} are beyond" if beyond else ""
     colors = {"z": matrix.astype(np.float32), "zmin": -end, "zmax": end, "zmid": 0, "colorscale": scale}
     return colors, note
 
@@ -177,12 +168,8 @@ def _logarithmic(matrix: np.ndarray) -> tuple[dict[str, Any], str]:
     magnitudes = np.abs(matrix)
     values = np.log10(np.maximum(magnitudes, FLOOR)).astype(np.float32)
     low, high = float(np.percentile(values, 100 - SHOWN_PART)), float(values.max())
-    below = int((values < low).sum())
-    note = (
-        f"colours begin at 10<sup>{low:.1f}</sup>: {below:,} of {matrix.size:,} values are below"
-        if below
-        else ""
-    )
+    below = np.mean(values < low)
+    note = f"colours begin at {low:.1f}, {below:.1%} are below".replace("-", "−") if below else ""
     return {"z": values, "zmin": low, "zmax": max(high, low + 1e-3), "colorscale": SCALE}, note
 
 

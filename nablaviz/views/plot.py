@@ -64,7 +64,7 @@ class Plot(anywidget.AnyWidget):
     """The figure in plotly's JSON."""
 
     marks = traitlets.Unicode("[]").tag(sync=True)
-    """Traces drawn over it, as JSON: they change more often than the figure."""
+    """Traces drawn over it, or ``{"shape": …}``, as JSON: they change more often than the figure."""
 
     height = traitlets.Int(400).tag(sync=True)
     """In pixels; the width is that of the panel."""

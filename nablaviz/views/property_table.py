@@ -16,7 +16,8 @@ DECIMALS = {"Eh": 4, "D": 3, "e": 4, "": 4}
 """Digits after the point of the values in each unit."""
 
 STYLE = """<style>
-.nablaviz-properties { border-collapse: collapse; font: 12px/1.5 var(--jp-ui-font-family, system-ui, sans-serif);
+.nablaviz-properties { border-collapse: collapse;
+  font: 12px/1.5 var(--jp-ui-font-family, system-ui, sans-serif);
   color: var(--jp-ui-font-color1, inherit); font-variant-numeric: tabular-nums; }
 .nablaviz-properties th, .nablaviz-properties td { padding: 2px 8px; text-align: right; white-space: nowrap;
   border: none; background: none; }
@@ -74,4 +75,5 @@ def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
         + "</tr>"
         for name, unit, *cells in lines
     )
-    return f'{STYLE}<table class="nablaviz-properties"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+    head = f"<thead><tr>{titles}</tr></thead>"
+    return f'{STYLE}<table class="nablaviz-properties">{head}<tbody>{body}</tbody></table>'

@@ -26,6 +26,7 @@ ABOVE = 0.5
 """Eh above the LUMO where the figure ends at first."""
 
 DASHES = ("solid", "dash")
+MARKS = ("dot", "dashdot")
 
 
 def states_figure(
@@ -61,19 +62,21 @@ def states_figure(
         parts = _elements(solved) if by_element else {"": np.ones(len(solved.orbitals))}
         for part, (name, weights) in enumerate(parts.items()):
             color = colors[part % len(colors)] if by_element else own
-            figure.add_traces(_curves(solved, at, width, weights, name, color, dash))
+            area, line = _curves(solved, at, width, weights, color)
+            line["line"]["dash"] = dash
+            # one entry of the legend is enough for an element
+            line |= {"name": plot_text(name or solved.name, 24), "showlegend": not (by_element and place)}
+            figure.add_traces([area, line])
         for label, energy in (("HOMO", solved.homo), ("LUMO", solved.lumo)):
             figure.add_vline(
                 x=energy,
-                line={
-                    "color": ink(dark)[0] if by_element else own,
-                    "width": 1,
-                    "dash": ("dot", "dashdot")[place],
-                },
+                line={"color": ink(dark)[0] if by_element else own, "width": 1, "dash": MARKS[place]},
                 **({"annotation": _label(label, dark)} if place == 0 else {}),
             )
+    styles = " – – ".join(plot_text(s.name, 24) for s in solutions)
+    note = f"<br><span style='font-size:11px'>—— {styles}</span>" if by_element else ""
     figure.update_layout(
-        xaxis={"title": {"text": "ε (Eh)"}, "range": [at[0], at[-1]]},
+        xaxis={"title": {"text": f"ε (Eh){note}"}, "range": [at[0], at[-1]]},
         yaxis={"title": {"text": "Density of states (1/Eh)"}, "rangemode": "tozero"},
         hovermode="x unified",
     )
@@ -81,9 +84,10 @@ def states_figure(
 
 
 def _energies(solutions: Sequence[Solution], width: float) -> np.ndarray:
-    valence = [s.orbitals.energies[s.orbitals.energies > VALENCE].min() for s in solutions]
-    low, high = min(valence) - 5 * width, max(s.lumo for s in solutions) + ABOVE
-    return np.linspace(low, high, POINTS)
+    """From the lowest valence orbital, of a poor Hamiltonian at least from the HOMO, to above the LUMO."""
+    valence = [e for s in solutions for e in s.orbitals.energies.tolist() if e > VALENCE]
+    low = min(*valence, *(s.homo for s in solutions)) - 5 * width
+    return np.linspace(low, max(s.lumo for s in solutions) + ABOVE, POINTS)
 
 
 def _elements(solved: Solution) -> dict[str, np.ndarray]:
@@ -95,28 +99,23 @@ def _elements(solved: Solution) -> dict[str, np.ndarray]:
 
 
 def _curves(
-    solved: Solution, at: np.ndarray, width: float, weights: np.ndarray, name: str, color: str, dash: str
-) -> list[dict[str, Any]]:
-    """The density of states as a line, and the part of occupied orbitals as an area."""
-    energies = solved.orbitals.energies
-    values = density_of_states(
-        energies, at, width, np.stack([weights, weights * solved.orbitals.occupations / 2])
-    )
-    said = plot_text(f"{solved.name} {name}".strip(), 24)
-    common = {
-        "type": "scatter", "mode": "lines", "x": at.astype(np.float32), "name": said, "legendgroup": said,
+    solved: Solution, at: np.ndarray, width: float, weights: np.ndarray, color: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The part of occupied orbitals as an area, the density of states as a line."""
+    occupied = weights * solved.orbitals.occupations / 2
+    values = density_of_states(solved.orbitals.energies, at, width, np.stack([weights, occupied]))
+    whole, filled = values.astype(np.float32)
+    common = {"type": "scatter", "mode": "lines", "x": at.astype(np.float32)}
+    area = {
+        "y": filled, "line": {"width": 0}, "fill": "tozeroy", "fillcolor": _translucent(color),
+        "showlegend": False, "hoverinfo": "skip",
     }  # fmt: skip
-    electronvolts = (at * HARTREE2EV).astype(np.float32)
     line = {
-        "y": values[0].astype(np.float32), "line": {"color": color, "width": 1.6, "dash": dash},
-        "text": [f"{e:.2f} eV" for e in electronvolts],
+        "y": whole, "line": {"color": color, "width": 1.6},
+        "text": [f"{energy:.2f} eV" for energy in at * HARTREE2EV],
         "hovertemplate": "%{y:.3~g} /Eh at %{text}",
     }  # fmt: skip
-    area = {
-        "y": values[1].astype(np.float32), "line": {"width": 0}, "fill": "tozeroy",
-        "fillcolor": _translucent(color), "showlegend": False, "hoverinfo": "skip",
-    }  # fmt: skip
-    return [common | area, common | line]
+    return common | area, common | line
 
 
 def _translucent(color: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -50,10 +51,19 @@ def test_click_on_a_block_gives_its_atoms(lab: Any, which: str) -> None:
             area["x"] + (column + 0.5) / size * area["width"], area["y"] + (row + 0.5) / size * area["height"]
         )
         notebook.until("clicked[-1:]", [expected])
-    notebook.page.wait_for_function(
+    page.wait_for_function(
         "(tick) => document.querySelector('.nablaviz-plot').dataset.drawn == tick",
         arg=notebook.python("plot.tick"),
     )
+    i, j = expected
+    area = page.locator(".nablaviz-plot .heatmaplayer image").bounding_box()
+    first = min(notebook.python(f"int(orbitals.atom_offsets[{atom}])") for atom in (i, j))
+    frame = page.locator('.nablaviz-plot .shapelayer path[style*="stroke-width: 2px"]').bounding_box()
+    assert frame["x"] == pytest.approx(area["x"] + first / size * area["width"], abs=6)  # with the stroke
+    ends = (notebook.python(f"int(orbitals.atom_offsets[{atom + 1}])") for atom in (i, j))
+    assert frame["x"] + frame["width"] == pytest.approx(
+        area["x"] + max(ends) / size * area["width"], abs=6
+    )  # with the stroke
     notebook.screenshot(f"heat-map-{which}-light")
 
 
@@ -69,8 +79,10 @@ def test_zooming_in_names_shells(lab: Any) -> None:
     page.mouse.down()
     page.mouse.move(area["x"] + 45, area["y"] + 45, steps=5)
     page.mouse.up()
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.nablaviz-plot .xtick text')].some((t) => / [123][spd]/.test(t.textContent))"
-    )
+    zoomed = page.locator(".nablaviz-plot .xtick text", has_text=re.compile(" [123][spd]"))
+    zoomed.first.wait_for(state="attached")
+    notebook.python("1", "plot.mark(outline(orbitals, 1, 1, dark=True))")
+    page.locator('.nablaviz-plot .shapelayer path[style*="stroke-width: 2px"]').wait_for(state="attached")
+    assert zoomed.count() > 0  # a mark keeps the zoom
     page.wait_for_timeout(300)
     notebook.screenshot("heat-map-zoomed-dark")

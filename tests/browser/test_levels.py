@@ -93,7 +93,8 @@ def test_keys_step_through_the_levels(notebook: Any) -> None:
     page.locator(".nablaviz-levels").focus()
     homo = notebook.python("homo")
     for key, orbital in (
-        ("Home", homo), ("ArrowDown", homo - 1), ("ArrowDown", homo - 2), ("End", homo + 1), ("ArrowUp", homo + 2),
+        ("Home", homo), ("ArrowDown", homo - 1), ("ArrowDown", homo - 2), ("End", homo + 1),
+        ("ArrowUp", homo + 2),
     ):  # fmt: skip
         page.keyboard.press(key)
         notebook.until("levels.selected", notebook.python(f"pair[{orbital}]"))

@@ -60,6 +60,7 @@ async function render({ model, el }) {
   const Plotly = await load(model);
   let figure;
   let marks;
+  let labels = {}; // of the axes, those that label() has chosen
   let frame = 0;
 
   async function draw() {
@@ -69,8 +70,12 @@ async function render({ model, el }) {
     const size = { height: model.get("height"), width: box.clientWidth };
     // the outline of a box or lasso goes when the selection that it made goes
     const forget = { selections: [], selectionrevision: tick, editrevision: tick };
-    const layout = { ...figure.layout, ...size, ...forget };
-    await Plotly.react(box, [...figure.data, ...marks], layout, CONFIG);
+    // shapes need no new account of the data, so that marks on a large figure are quick
+    const shapes = [...(figure.layout.shapes ?? []), ...marks.flatMap(({ shape }) => shape ?? [])];
+    const layout = { ...figure.layout, ...size, ...forget, shapes };
+    for (const name of Object.keys(labels)) layout[name] = { ...layout[name], ...labels[name] };
+    const traces = marks.filter(({ shape }) => !shape);
+    await Plotly.react(box, [...figure.data, ...traces], layout, CONFIG);
     if (!box.dataset.drawn) listen();
     await label();
     box.dataset.drawn = tick;
@@ -81,9 +86,9 @@ async function render({ model, el }) {
     if (!sets) return;
     const change = {};
     for (const name of ["xaxis", "yaxis"]) {
-      const axis = box._fullLayout[name];
-      const [tickvals, ticktext] = fitting(sets, axis);
-      if (`${tickvals}` === `${axis.tickvals}` && `${ticktext}` === `${axis.ticktext}`) continue;
+      const [tickvals, ticktext] = fitting(sets, box._fullLayout[name]);
+      if (`${ticktext}` === `${labels[name]?.ticktext}`) continue;
+      labels[name] = { tickvals, ticktext };
       Object.assign(change, { [`${name}.tickvals`]: tickvals, [`${name}.ticktext`]: ticktext });
     }
     if (Object.keys(change).length) await Plotly.relayout(box, change);
@@ -92,7 +97,10 @@ async function render({ model, el }) {
     frame ||= requestAnimationFrame(draw);
   }
   function read(name) {
-    if (name !== "marks") figure = JSON.parse(model.get("figure"));
+    if (name !== "marks") {
+      figure = JSON.parse(model.get("figure"));
+      labels = {};
+    }
     if (name !== "figure") marks = JSON.parse(model.get("marks"));
     redraw();
   }
