@@ -96,17 +96,20 @@ def _draw_groups(figure: go.Figure, groups: pd.DataFrame, by: str, color: str) -
 
 def _draw_pairs(figure: go.Figure, blocks: pd.DataFrame, colors: Sequence[str]) -> None:
     """Mean |ΔH| of each pair of atoms against their distance, of the atoms themselves at 0."""
-    pairs = summarise(blocks, ["atom_i", "atom_j", "elements", "distance"]).reset_index()
-    n_atoms = int(pairs["atom_j"].max()) + 1
+    ends = np.sort(blocks[["atom_i", "atom_j"]], axis=1)  # in the table their order follows the shells
+    pairs = summarise(
+        blocks.assign(atom_i=ends[:, 0], atom_j=ends[:, 1]), ["atom_i", "atom_j", "distance"]
+    ).reset_index()
+    names = _atom_names(blocks)
     factor, unit = handy_unit(float(pairs["mean_abs"].max()))
     drawn = pairs[pairs["mean_abs"] > 0]
-    hydrogens = np.array([elements.split("–").count("H") for elements in drawn["elements"]], dtype=int)
+    hydrogens = sum(drawn[atom].map(names).str.startswith("H").astype(int) for atom in ("atom_i", "atom_j"))
     for count, name in enumerate(("heavy atoms", "heavy atom and H", "hydrogens")):
         part = drawn[hydrogens == count]
         figure.add_scatter(
             x=part["distance"].to_numpy(dtype=float), y=part["mean_abs"].to_numpy() * factor, mode="markers",
-            customdata=(part["atom_i"] * n_atoms + part["atom_j"]).to_numpy(dtype=np.int32),
-            text=[_describe(*line) for line in part.itertuples(index=False)],
+            customdata=(part["atom_i"] * len(names) + part["atom_j"]).to_numpy(dtype=np.int32),
+            text=[_describe(names, *line) for line in part.itertuples(index=False)],
             hovertemplate="%{text}<extra></extra>", name=name,
             marker={"color": colors[count], "size": 6, "opacity": 0.75},
         )  # fmt: skip
@@ -119,9 +122,19 @@ def _draw_pairs(figure: go.Figure, blocks: pd.DataFrame, colors: Sequence[str]) 
     )
 
 
-def _describe(i: int, j: int, elements: str, distance: float, mean: float, largest: float, count: int) -> str:
-    first, last = elements.split("–")
-    who = f"{first}{i} – {last}{j}, {distance:.2f} Å" if i != j else f"{first}{i}, on-site"
+def _atom_names(blocks: pd.DataFrame) -> dict[int, str]:
+    """Element and number of each atom, such as ``"C3"``."""
+    first = blocks.drop_duplicates("atom_i")
+    last = blocks.drop_duplicates("atom_j")
+    symbols = dict(zip(first["atom_i"], first["elements"].str.split("–").str[0], strict=True))
+    symbols |= dict(zip(last["atom_j"], last["elements"].str.split("–").str[1], strict=True))
+    return {int(atom): f"{symbol}{atom}" for atom, symbol in symbols.items()}
+
+
+def _describe(
+    names: dict[int, str], i: int, j: int, distance: float, mean: float, largest: float, count: int
+) -> str:
+    who = f"{names[i]} – {names[j]}, {distance:.2f} Å" if i != j else f"{names[i]}, on-site"
     errors = f"mean |ΔH|: {write_energy(mean)}<br>largest: {write_energy(largest)}"
     return f"<b>{who}</b><br>{errors}<br>{count:,} matrix elements"
 
