@@ -69,7 +69,8 @@ def divide(dataset: Dataset, training: str | None = None, validation: str | None
             validation = training.replace(TRAIN, "validation")
         rows = split_rows(table, training), split_rows(table, validation) if validation else np.empty(0, int)
         described = training
-    return Parts(*(dataset.select(r) for r in rows), f"{described}: {len(rows[0])} conformers")
+    learnt, held_out = (dataset.select(r) for r in rows)
+    return Parts(learnt, held_out, f"{described}: {len(learnt)} conformers")
 
 
 def prepare(
@@ -110,7 +111,8 @@ def prepare(
             samples.append(model.prepare(conformer))
             names.append(name)
             digest.update(b"training" if place < len(training) else b"validation")
-            for part in (numbers, conformer.molecule.positions, conformer.energy, conformer.hamiltonian):
+            labels = (getattr(conformer, n) for n in ("energy", "formation_energy", "forces", "hamiltonian"))
+            for part in (numbers, conformer.molecule.positions, *labels):
                 digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
             bar.update()
     held_out = samples[len(training) :]
