@@ -17,8 +17,9 @@ ORBITAL_UNIT = "bohr^(-3/2)"
 DENSITY_UNIT = "e/bohr^3"
 POTENTIAL_UNIT = "Eh/e"
 
-POINTS = 64
-"""Along the longest side of a box, unless asked otherwise."""
+POINTS = 48
+"""Along the longest side of a box, unless asked otherwise: a mesh then is a fortieth of a cube file. A
+volume that is contoured without the function itself is nearer to it with 64."""
 
 COARSE = 0.4
 """Spacing, Å, of the grid on which an orbital is first looked for."""

@@ -149,7 +149,7 @@ def test_a_fitted_box_is_that_of_the_orbital(brominated):
     middle = core.origin + core.spacing * (np.array(core.shape) - 1) / 2
     assert np.abs(middle - bromine).max() < 0.05
     assert (core.spacing * core.shape < 1.0).all()  # bromine's 1s is under 1 Å wide
-    assert max(core.shape) == 64
+    assert max(core.shape) == 48
     small = fit_box(molecule, orbitals.coefficients[:, orbitals.homo], level=0.05, points=40)
     large = fit_box(molecule, orbitals.coefficients[:, orbitals.homo], level=0.01, points=40)
     assert max(small.shape) == max(large.shape) == 40
