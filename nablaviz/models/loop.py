@@ -103,7 +103,7 @@ class Loop:
                 self._evaluate("train", self.data.samples)
                 self._validate()
                 self.state.reason = "closed form"
-            self._steps(callback, stop, progress and self.fabric.is_global_zero and bool(self.parameters))
+            self._steps(callback, stop, progress and self.fabric.is_global_zero)
         except (RuntimeError, TrainingError) as fault:
             self._save()
             if isinstance(fault, torch.cuda.OutOfMemoryError) or "allocate memory" in str(fault):
@@ -123,9 +123,12 @@ class Loop:
         def spent() -> float:
             return round(min(1.0, self.fraction) * self.settings.budget, 1)
 
-        unit = self.settings.unit.removesuffix("s")
         with tqdm(
-            total=self.settings.budget, initial=spent(), unit=unit, disable=not (progress and self.parameters)
+            total=self.settings.budget,
+            initial=spent(),
+            unit=self.settings.unit,
+            bar_format="{l_bar}{bar}| {n:g}/{total:g} {unit} [{elapsed}<{remaining}{postfix}]",
+            disable=not (progress and self.parameters),
         ) as bar:
             while not self.state.reason:
                 seen = len(self.history.rows)
