@@ -71,7 +71,8 @@ class Report:
             "keeps the contract" if self.passed else f"fails {len(self.failed)} of {len(self.checks)} checks"
         )
         rows = [
-            f"{'ok' if c.passed else 'FAILED':7}{c.name:24}{c.molecule:14}{c.error:9.1e} ≤ {c.allowed:.0e}  {c.note}"
+            f"{'ok' if c.passed else 'FAILED':7}{c.name:24}{c.molecule:14}"
+            f"{c.error:9.1e} ≤ {c.allowed:.0e}  {c.note}"
             for c in self.checks
         ]
         return "\n".join([f"{self.model} {verdict}", *(row.rstrip() for row in rows)])
@@ -132,7 +133,7 @@ def _guarded(molecule: str, run: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         for check in run():
             found.append(check)
-    except Exception as fault:  # noqa: BLE001: whatever a user's model raises is a finding
+    except Exception as fault:  # whatever a user's model raises is a finding
         found.append(Check("prediction", molecule, np.nan, 0.0, f"{type(fault).__name__}: {fault}"))
     return found
 
@@ -254,7 +255,7 @@ def _examples(elements: tuple[int, ...]) -> list[Molecule]:
     from nablaviz.chem import conformers
 
     wanted = ("OC(=O)C(F)S", "N#CC(Cl)Br", "NC(C)O", "CC")
-    found = []
+    found: list[Molecule] = []
     for smiles in wanted:
         molecule = conformers.embed(smiles, count=1, seed=0)[0]
         if set(molecule.numbers.tolist()) <= set(elements):

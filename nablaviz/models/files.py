@@ -96,7 +96,7 @@ def _read(path: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as fault:
         raise ModelFileError(f"{path}: not a safetensors file, or truncated ({fault})") from fault
     if header.get("format") != FORMAT:

@@ -25,7 +25,7 @@ class EdgeFrameSettings:
     """Sizes of the network; see :data:`SIZES`."""
 
     baseline: str = "minao"
-    correction: bool = True
+    correction: bool = False
     "Whether on-site numbers are fitted before the network is trained."
     channels: int = 48
     "Of atoms' features."

@@ -35,7 +35,7 @@ class RidgeSettings:
     """What the features are, and how strongly large weights are avoided."""
 
     baseline: str = "minao"
-    correction: bool = True
+    correction: bool = False
     "Whether on-site numbers are fitted first."
     radial: int = 4
     "Gaussians of the distance, of each density."
