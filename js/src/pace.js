@@ -25,7 +25,7 @@ export class Pace {
     if (coarse === this.coarse || !this.view.viewer) return;
     this.coarse = coarse;
     this.view.viewer.getRenderer()._upscale = !coarse;
-    this.view.redraw("size");
+    this.view.redraw("pace");
   }
 
   dispose() {

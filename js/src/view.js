@@ -162,7 +162,7 @@ export class View {
     if (!this.viewer || this.viewer.getRenderer().isLost()) this.start();
     const scene = get("scene");
     const resized = changed("size");
-    if (resized) this.viewer.resize();
+    if (changed("size", "pace")) this.viewer.resize();
     if (changed("background")) this.paintBackground();
     if (changed("scene")) {
       this.molecules = decode(scene);
