@@ -53,7 +53,8 @@ class PerDegree(nn.Module):
         self.register_buffer("index", index, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.bmm(x.transpose(0, 1), self.weight.index_select(0, self.index)).transpose(0, 1)
+        mixed = torch.bmm(x.transpose(0, 1), self.weight.index_select(0, self.index))
+        return mixed.transpose(0, 1).contiguous()
 
 
 class PerOrder(nn.ModuleDict):
