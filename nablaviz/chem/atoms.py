@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nablaviz.molecule import check_elements
@@ -29,7 +31,8 @@ def atomic_energy(numbers: np.ndarray) -> float:
         If an element is not one of nablaDFT's.
     """
     check_elements(numbers)
-    return float(sum(ATOM_ENERGIES[z] for z in np.asarray(numbers).tolist()))
+    # The exact sum, which the order of the atoms cannot change.
+    return math.fsum(ATOM_ENERGIES[z] for z in np.asarray(numbers).tolist())
 
 
 def formation_energy(energy: float, numbers: np.ndarray) -> float:

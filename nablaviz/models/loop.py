@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +273,6 @@ class Loop:
 
     def _finish(self) -> None:
         """Put the best weights in place, complete the card, write the model."""
-        import nablaviz
-
         self.history.close()
         assign(self.parameters, self.best if self.state.best < math.inf else self.average.values)
         self.model.eval()
@@ -282,7 +281,7 @@ class Loop:
             seed=self.settings.seed,
             steps=self.state.step,
             seconds=round(self.state.seconds, 1),
-            version=nablaviz.__version__,
+            version=version("nablaviz"),
         )
         self.model.card = card
         if self.path is not None and self.fabric.is_global_zero:

@@ -22,7 +22,7 @@ class Settings:
     budget: float = 100
     unit: str = "epochs"
     "What the budget counts: optimiser ``steps``, ``epochs`` or wall ``seconds``."
-    pairs_per_batch: int = 1500
+    pairs_per_batch: int = 800
     "Atom pairs in a batch, per device: what memory and time are proportional to."
     learning_rate: float = 1e-3
     "The highest: reached after ``warmup`` steps, then falling as a cosine to 1 % at the end."

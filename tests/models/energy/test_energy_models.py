@@ -8,7 +8,7 @@ import torch
 
 import nablaviz
 from nablaviz.chem.atoms import atomic_energy
-from nablaviz.models.energy.composition import Composition
+from nablaviz.models.contract import validate
 from nablaviz.models.energy.descriptors import Descriptors, DescriptorSettings
 from nablaviz.models.energy.dimenet import DimeNet
 from nablaviz.models.energy.graph import graph, join
@@ -38,57 +38,16 @@ def fitted(name: str, conformers: list[Conformer], dtype: torch.dtype = torch.fl
     return model
 
 
-def turned(molecule: Molecule, matrix: np.ndarray) -> Molecule:
-    return replace(molecule, positions=molecule.positions @ matrix.T)
-
-
-ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+@pytest.mark.parametrize("name", MODELS)
+def test_contract(name, conformers):
+    validate(fitted(name, conformers), [c.molecule for c in conformers[:2]], check=True)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_turned_reflected_and_moved(name, conformers):
+def test_moved(name, conformers):
     model, molecule = fitted(name, conformers), conformers[0].molecule
-    there = model.predict(molecule)
-    for matrix in (ROTATION, -ROTATION):  # one of them reflects
-        here = model.predict(turned(molecule, matrix))
-        assert here.energy == pytest.approx(there.energy, abs=1e-10)
-        assert np.abs(here.forces - there.forces @ matrix.T).max() < 1e-10
-    moved = model.predict(replace(molecule, positions=molecule.positions + np.array([30.0, -7.0, 2.0])))
-    assert moved.energy == pytest.approx(there.energy, abs=1e-10)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_renumbered(name, conformers):
-    model, molecule = fitted(name, conformers), conformers[1].molecule
-    order = np.random.default_rng(3).permutation(len(molecule))
-    there, here = (
-        model.predict(m) for m in (molecule, Molecule(molecule.numbers[order], molecule.positions[order]))
-    )
-    assert here.energy == pytest.approx(there.energy, abs=1e-10)  # of −2000 Eh: the sum's rounding
-    assert np.abs(here.forces - there.forces[order]).max() < 1e-12
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_batch_equals_single(name, conformers):
-    model = fitted(name, conformers)
-    molecules = [c.molecule for c in conformers[:5]]
-    for together, molecule in zip(model.predict(molecules), molecules, strict=True):
-        alone = model.predict(molecule)
-        assert together.molecule is molecule
-        assert together.energy == pytest.approx(alone.energy, abs=1e-10)
-        assert np.abs(together.forces - alone.forces).max() < 1e-12
-
-
-@pytest.mark.parametrize("name", GEOMETRIC)
-def test_forces_are_finite_differences(name, conformers):
-    model, molecule = fitted(name, conformers), conformers[2].molecule
-    step = 1e-4
-    moves = step * np.eye(molecule.positions.size)[:9].reshape(-1, len(molecule), 3)
-    shifted = [replace(molecule, positions=molecule.positions + sign * m) for m in moves for sign in (1, -1)]
-    plus, minus = np.array([p.energy for p in model.predict(shifted)]).reshape(-1, 2).T
-    forces = model.predict(molecule).forces
-    assert np.abs(-(plus - minus) / (2 * step) - forces.ravel()[:9]).max() < 1e-6
-    assert np.abs(forces).max() > 1e-4
+    moved = replace(molecule, positions=molecule.positions + np.array([30.0, -7.0, 2.0]))
+    assert model.predict(moved).energy == pytest.approx(model.predict(molecule).energy, abs=1e-10)
 
 
 @pytest.mark.parametrize("name", GEOMETRIC)
@@ -108,8 +67,7 @@ def test_energy_is_smooth_where_an_atom_leaves_the_cutoff(name, conformers):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks_tell_mirror_distances_and_angles_apart(name, conformers):
-    # Equal composition, other geometry: another energy.
+def test_another_geometry_has_another_energy(name, conformers):
     model, molecule = fitted(name, conformers), conformers[0].molecule
     bent = molecule.positions.copy()
     bent[0] += [0.1, 0.05, 0]
@@ -171,16 +129,6 @@ def test_elements_are_those_of_the_training_set(name, conformers):
     assert 17 not in model.card.elements
     with pytest.raises(ValueError, match=r"does not know atomic number 17 \(Cl\); it knows H, C"):
         model.predict(Molecule([17, 1], [[0, 0, 0], [1.3, 0, 0]]))
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_file_round_trip_is_exact(name, conformers, tmp_path):
-    model = fitted(name, conformers, torch.float32)
-    model.save(tmp_path / "m.safetensors")
-    again = nablaviz.models.library.load_model(tmp_path / "m.safetensors")
-    one, other = model.predict(conformers[0].molecule), again.predict(conformers[0].molecule)
-    assert one.energy == other.energy
-    assert np.array_equal(one.forces, other.forces)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -307,7 +255,3 @@ def test_radial_functions():
     x = torch.linspace(-1, 1, 50, dtype=torch.float64)
     expected = np.stack([np.polynomial.Legendre.basis(n)(x.numpy()) for n in range(7)], axis=1)
     assert np.abs(legendre(x, 7).numpy() - expected).max() < 1e-12
-
-
-def test_composition_needs_no_geometry(conformers):
-    assert list(Composition().parameters()) == []
