@@ -252,8 +252,8 @@ def _spheres(
     total = np.zeros((len(radii), len(molecule)))
     np.add.at(total.T, basis.atom, bounds.T)
     above = total > level
-    reach = np.where(above.any(axis=0), radii[-above[::-1].argmax(axis=0)], -np.inf)
-    reach = reach[:, None] * BOHR2ANGSTROM
+    beyond = np.minimum(len(radii) - above[::-1].argmax(axis=0), len(radii) - 1)
+    reach = np.where(above.any(axis=0), radii[beyond], -np.inf)[:, None] * BOHR2ANGSTROM
     return (molecule.positions - reach).min(axis=0), (molecule.positions + reach).max(axis=0)
 
 
