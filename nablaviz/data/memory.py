@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,5 +41,5 @@ class Memory(Dataset):
     def _read_table(self) -> pd.DataFrame:
         import pandas as pd
 
-        rows = map(to_row, self._conformers)
+        rows = (to_row(replace(c, hamiltonian=None)) for c in self._conformers)  # no column is made of it
         return pd.DataFrame([{name: row[name] for name in COLUMNS} for row in rows], columns=list(COLUMNS))

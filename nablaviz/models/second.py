@@ -102,7 +102,7 @@ def _from_name(name: str) -> Second:
 
     if name in BASELINES:
         return Second(name, lambda row, conformer, progress: Found(baseline(name, conformer.molecule)))
-    if name in names() or Path(name).suffix == ".safetensors" or Path(name).exists():
+    if name in names() or Path(name).suffix == ".safetensors" or Path(name).is_file():
         return _from_model(load_model(name))
     try:
         check_functional(name)

@@ -10,7 +10,7 @@ import traitlets
 from ipywidgets import HTML, Box, Button, Combobox, VBox
 
 from nablaviz.data.dataset import Dataset
-from nablaviz.views.columns import SHOWN, is_missing, write
+from nablaviz.views.columns import is_missing, write
 from nablaviz.views.notice import Notice
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 SUGGESTED = 200
 """At most so many SMILES are offered while one types."""
-
-FACTS = ("formula", "n_atoms", "moses_id", "conformation_id", "split")
 
 
 class Row(traitlets.Int):
@@ -138,11 +136,10 @@ def _canonical(smiles: str) -> str:
 def facts(line: pd.Series, row: int, rows: int) -> str:
     """What is known of a conformer in a line of HTML, its strings escaped."""
     smiles = "no SMILES" if is_missing(line.smiles) else str(line.smiles)
-    parts = [f"<b>{html.escape(smiles)}</b>"]
-    if rows > 1:
-        parts.append(f"<span>row {row:,} of {rows:,}</span>")
-    for name in FACTS:
-        if not is_missing(line[name]):
-            label = "" if name == "formula" else f"{SHOWN[name].label} "
-            parts.append(f"<span>{html.escape(label + write(name, line[name]))}</span>")
-    return "".join(parts)
+    known = [f"row {row:,} of {rows:,}"] if rows > 1 else []
+    known += [str(line.formula), f"{line.n_atoms} atoms"]
+    if not is_missing(line.moses_id):
+        known.append(f"{write('moses_id', line.moses_id)}/{write('conformation_id', line.conformation_id)}")
+    if not is_missing(line.split):
+        known.append(str(line.split))
+    return f"<b>{html.escape(smiles)}</b>" + "".join(f"<span>{html.escape(text)}</span>" for text in known)

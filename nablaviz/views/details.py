@@ -18,8 +18,8 @@ from nablaviz.views.states_figure import states_figure
 
 TABS = {
     "matrix": "Hamiltonian",
-    "blocks": "Errors by block",
-    "states": "Density of states",
+    "blocks": "Errors",
+    "states": "States",
     "atoms": "Atoms and bonds",
     "properties": "Properties",
 }
@@ -41,15 +41,17 @@ class Details(VBox):
         self._on_pair: Callable[[tuple[int, int]], None] = lambda pair: None
         self.tab = ToggleButtons(options=[(text, name) for name, text in TABS.items()])
         self.tab.add_class("nablaviz-tabs")
-        self.matrix = MatrixView(height - 60)
+        self.matrix = MatrixView(height - 95)
         self.by = Dropdown(options=[(text.lower(), name) for name, text in BY.items()], description="by")
-        self.blocks = Plot(height=height - 40)
+        self.blocks = Plot(height=height - 75)
         self.width = FloatLogSlider(
             0.01, base=10, min=-3, max=-1, step=0.05, description="width (Eh)", readout_format=".3f"
         )
         self.by_element = Checkbox(description="by element", indent=False)
-        self.states = Plot(height=height - 40)
+        self.states = Plot(height=height - 75)
         self.atoms, self.properties = HTML(), HTML()
+        for tables in (self.atoms, self.properties):
+            tables.add_class("nablaviz-tables")
         self.notice = Notice()
         bar = Box([self.width, self.by_element])
         bar.add_class("nablaviz-bar")
