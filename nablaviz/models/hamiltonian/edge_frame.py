@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -136,25 +137,21 @@ class EdgeFrame(Delta):
         """Fit the linear correction, then means of the elements and scales of the coefficients."""
         super().fit_reference(samples)
         residuals = [self.residual(sample) for sample in samples]
+        left = []
         for template, atoms in _gather(r.sites for r in residuals).items():
-            numbers = torch.cat(
-                [
-                    torch.as_tensor(s.molecule.numbers[s.blocks.sites[template]])
-                    for s in samples
-                    if template in s.blocks.sites
-                ]
-            )
+            holders = [s for s in samples if template in s.blocks.sites]
+            numbers = np.concatenate([s.molecule.numbers[s.blocks.sites[template]] for s in holders])
             species = torch.tensor([SUPPORTED.index(z) for z in numbers.tolist()])
             count = site_expansion(template).counts[0, NATURAL]
             for element in species.unique():
                 self.site_head.means[element, :count] = atoms[species == element, :count].mean(0)
-            rest = atoms - self.site_head.mean(template, species)
-            self.site_head.scale(template).copy_(_scale(rest, site_expansion(template).group))
+            left.append(atoms - self.site_head.mean(template, species))
+            self.site_head.scale(template).copy_(_scale(left[-1], site_expansion(template).group))
         for key, pairs in _gather(r.pairs for r in residuals).items():
+            left.append(pairs)
             self.pair_head.scale(key).copy_(_scale(pairs, pair_expansion(*key).group))
-        total = sum(v.square().sum() for r in residuals for v in (*r.pairs.values(), *r.sites.values()))
-        count = sum(v.numel() for r in residuals for v in (*r.pairs.values(), *r.sites.values()))
-        self.unit.fill_(max(float(total / count) ** 0.5, SMALLEST))
+        flat = torch.cat([values.flatten() for values in left])
+        self.unit.fill_(max(float(flat.square().mean().sqrt()), SMALLEST))
 
     def collate(self, samples: Sequence[Sample]) -> EdgeFrameBatch:
         """Put samples together; their targets too where all were prepared with labels."""
@@ -171,7 +168,7 @@ class EdgeFrame(Delta):
         return EdgeFrameBatch(list(samples), joined, targets, torch.tensor(counts))
 
     def loss(self, batch: EdgeFrameBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """MAE + RMSE of the coefficients of Y, in units of what there is to learn."""
+        """MAE + RMSE of the coefficients of Y, in units of what the elements' means leave."""
         if batch.targets is None or batch.elements is None:
             raise ValueError("the batch holds a sample that was prepared without labels")
         joined = batch.joined
