@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def still(view: Viewer, width: int = 400, height: int = 250) -> bytes:
     """The active molecule as balls and sticks, drawn here: a PNG file with a transparent background.
 
+    Surfaces are left out: they need the browser.
+
     Raises
     ------
     ValueError

@@ -97,7 +97,7 @@ class Viewer(anywidget.AnyWidget):
     isovalue = traitlets.Float(0.04).tag(sync=True)
     """Where the surfaces are, > 0, in the unit of their field; the browser's slider sets it when let go."""
 
-    isovalue_range = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.004, 0.4)).tag(
+    isovalue_range = traitlets.Tuple(traitlets.Float(), traitlets.Float(), default_value=(0.01, 1)).tag(
         sync=True
     )
     """The ends of the slider."""

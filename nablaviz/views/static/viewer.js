@@ -131,6 +131,7 @@ void main() {
   justify-content: center;
   gap: 8px;
   height: 20px;
+  padding: 0 6px;
   border-radius: 4px;
   background: inherit;
   opacity: 0.85;
