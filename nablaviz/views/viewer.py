@@ -281,11 +281,10 @@ class Viewer(anywidget.AnyWidget):
 
     @traitlets.validate("isovalue", "isovalue_range")
     def _check_isovalue(self, proposal: traitlets.Bunch) -> float | tuple[float, float]:
-        values = np.atleast_1d(proposal["value"])
-        if not (np.isfinite(values) & (values > 0)).all() or (np.diff(values) <= 0).any():
-            name, value = proposal["trait"].name, proposal["value"]
+        name, value = proposal["trait"].name, proposal["value"]
+        if not all(map(math.isfinite, values := np.atleast_1d(value))) or (np.diff([0, *values]) <= 0).any():
             raise traitlets.TraitError(f"{name} must be positive and finite, and a range rise, not {value}")
-        return proposal["value"]
+        return value
 
     @traitlets.observe("picked")
     def _measure(self, _: traitlets.Bunch | None = None) -> None:
