@@ -295,6 +295,5 @@ class Viewer(anywidget.AnyWidget):
 def link_cameras(*views: Viewer) -> None:
     """Turn one view and all turn, in the browser, without the kernel; they share the isovalue as well."""
     for view in views:
-        with view.hold_sync():
-            view.camera_group, view.camera = views[0].model_id, views[0].camera
-            view.isovalue = views[0].isovalue
+        view.camera_group, view.camera = views[0].model_id, views[0].camera
+        view.isovalue = views[0].isovalue
