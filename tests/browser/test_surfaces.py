@@ -15,6 +15,7 @@ from PIL import Image
 from nablaviz.chem.grid import Field, fit_box, orbital_values
 from nablaviz.chem.orbitals import orbitals_of
 from nablaviz.data.sample import sample
+from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.page import page as make_page
 from nablaviz.views.surface import NEGATIVE, POSITIVE, Surface, encode
 from nablaviz.views.viewer import Viewer, link_cameras
@@ -254,35 +255,36 @@ def test_a_lost_context_and_the_dark_theme(notebook):
     notebook.theme("light")
 
 
-def field(label: str) -> Field:
-    conformer = sample()[0]
-    orbitals = orbitals_of(conformer.molecule, conformer.hamiltonian)
-    coefficients = orbitals.coefficients[:, [orbitals.index(label)]]
-    box = fit_box(conformer.molecule, coefficients, level=0.01)
-    return Field(box, orbital_values(conformer.molecule, coefficients, box)[0], "bohr^(-3/2)")
-
-
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of two linked views and two orbitals; its legend tells the state."""
-    views = [Viewer(sample()[0].molecule, height="300px") for _ in range(2)]
+    """A page of two linked views, two orbitals and the diagram of all levels."""
+    conformer = sample()[0]
+    molecule = conformer.molecule
+    orbitals = orbitals_of(molecule, conformer.hamiltonian)
+    views = [Viewer(molecule, height="300px") for _ in range(2)]
     link_cameras(*views)
-    fields = {label: field(label) for label in ("HOMO", "LUMO")}
-    for view in views:
-        view.draw_surfaces([Surface(fields["HOMO"])])
-    states = {
-        label: {view: {"surfaces": encode([Surface(each)], 0.04), "legend": label} for view in views}
-        for label, each in fields.items()
-    }
+    levels = Levels()
+    levels.show(level_data(orbitals), orbitals.homo)
+    states = {}
+    for label in ("HOMO", "LUMO"):
+        number = orbitals.index(label)
+        coefficients = orbitals.coefficients[:, [number]]
+        box = fit_box(molecule, coefficients, level=0.01)
+        values = orbital_values(molecule, coefficients, box)[0]
+        surface = Surface(Field(box, values, "bohr^(-3/2)"))
+        states[label] = {levels: {"selected": number}} | {
+            view: {"surfaces": encode([surface], 0.04), "legend": label} for view in views
+        }
+    widgets = {"DFT": views[0], "other": views[1], "Energy levels": levels}
     file = tmp_path_factory.mktemp("page") / "page.html"
-    file.write_text(make_page({"DFT": views[0], "other": views[1]}, title="Orbitals", states=states), "utf-8")
+    file.write_text(make_page(widgets, title="Orbitals", states=states), "utf-8")
     return file
 
 
 @pytest.fixture
 def exported(browser: Any, saved: Path) -> Iterator[Any]:
     """The page opened from the disk, with the network off and its own security policy in force."""
-    context = browser.new_context(offline=True, viewport={"width": 1000, "height": 500}, color_scheme="dark")
+    context = browser.new_context(offline=True, viewport={"width": 1280, "height": 700}, color_scheme="dark")
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
@@ -331,3 +333,15 @@ def test_an_exported_page_steps_through_its_states(exported):
     exported.wait_for_timeout(700)
     for old, new in zip(before, stages(exported), strict=True):
         assert np.abs(old - new).mean() < 1
+
+
+def test_a_level_shows_its_orbital_if_the_page_has_it(exported):
+    shown = exported.locator("nav button[aria-pressed=true]")
+    levels = exported.locator(".nablaviz-levels")
+    for key, name in (("End", "LUMO"), ("Home", "HOMO")):
+        levels.press(key)
+        exported.locator("nav button[aria-pressed=true]", has_text=name).wait_for()
+        assert exported.locator("#said").inner_text() == ""
+    levels.press("ArrowDown")
+    exported.locator("#said", has_text="This file holds HOMO, LUMO only.").wait_for()
+    assert shown.all_inner_texts() == ["HOMO"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import math
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -51,7 +53,6 @@ def node(*jobs):
     program = shutil.which("node")
     if not program:
         pytest.skip("no Node.js to run the viewer's JavaScript with")
-    import tempfile
 
     def plain(value):
         if isinstance(value, bytes):
@@ -221,8 +222,6 @@ def test_compact_volumes_are_right_where_surfaces_can_be():
     assert np.abs(found - truth)[truth < 1].max() < 0.05 / 64 + 5e-4
     assert (found[~near] > 39).all()
     assert np.abs(np.array(answers[1]["values"]) - truth)[truth < 2].max() < 2e-3
-    import gzip
-
     sizes = [len(gzip.compress(volume["values"])) for volume in (encoded[0], small)]
     assert sizes[1] < 0.5 * sizes[0]
 
