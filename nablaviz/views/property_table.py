@@ -53,12 +53,19 @@ def property_table(properties: pd.DataFrame, names: Sequence[str]) -> str:
 
 
 def error_table(errors: pd.DataFrame) -> str:
-    """Measures of error, :attr:`Comparison.errors`, as HTML."""
+    """Measures of error as HTML.
+
+    Parameters
+    ----------
+    errors
+        :attr:`Comparison.errors`, or ``measure``, ``unit`` and one column for each of several comparisons.
+    """
+    names = [name for name in errors.columns if name not in ("measure", "unit")]
     lines = [
-        (line["measure"], "", _difference(line["value"], line["unit"], signed=False))
+        (line["measure"], "", *(_difference(line[name], line["unit"], signed=False) for name in names))
         for line in errors.to_dict("records")
     ]
-    return _table(["Error", "", ""], lines)
+    return _table(["Error", "", *([""] if names == ["value"] else names)], lines)
 
 
 def _difference(value: float, unit: str, signed: bool = True) -> str:
