@@ -7,6 +7,7 @@ nablaviz opens. Means come with 95 % bootstrap intervals over molecules.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -21,19 +22,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scf", action="store_true", help="count SCF iterations from predicted Hamiltonians")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the errors of each conformer (CSV)")
+    parser.add_argument("--card", action="store_true", help="write the means into the model file's card")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
 def run(args: argparse.Namespace) -> None:
     from nablaviz.data.formats import open as open_dataset
     from nablaviz.models.library import load_model
+    from nablaviz.models.network import Network
     from nablaviz.studies.benchmark import benchmark
 
-    result = benchmark(load_model(args.model), open_dataset(args.data), args.split, scf=args.scf)
+    model = load_model(args.model)
+    own = model if isinstance(model, Network) and Path(args.model).is_file() else None
+    if args.card and own is None:
+        raise ValueError(f"--card needs a model file, not the name {args.model!r}")
+    result = benchmark(model, open_dataset(args.data), args.split, scf=args.scf)
     if args.rows:
         part = args.rows.with_name(f".{args.rows.name}.part")
         result.rows.to_csv(part, index=False)
         part.replace(args.rows)
+    if args.card and own:
+        means = {f"{row.metric}/{row.split}/{row.unit}": row.value for row in result.summary.itertuples()}
+        own.save(args.model, replace(own.card, metrics={**own.card.metrics, **means}))
     if args.json:
         print(result.summary.to_json(orient="records", double_precision=15))
     else:

@@ -113,6 +113,8 @@ class Loop:
                     f"with pairs_per_batch below {self.settings.pairs_per_batch}, or a smaller model"
                 ) from fault
             raise
+        finally:
+            self.history.close()
         self._save()
         self._finish()
 
@@ -273,7 +275,6 @@ class Loop:
 
     def _finish(self) -> None:
         """Put the best weights in place, complete the card, write the model."""
-        self.history.close()
         assign(self.parameters, self.best if self.state.best < math.inf else self.average.values)
         self.model.eval()
         card = replace(

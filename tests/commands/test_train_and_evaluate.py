@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -62,8 +63,18 @@ def test_evaluate_gives_a_row_per_split_and_measure(run, capsys, tmp_path):
     assert found.groupby("split").energy_mae.mean().to_numpy() == pytest.approx(
         energy.value[["test_structures", "validation_50"]]
     )
-    assert main(["evaluate", str(folder / "model.safetensors"), "sample", "--split", "validation_50"]) == 0
-    assert "energy_mae kcal/mol" in capsys.readouterr().out
+
+
+def test_evaluate_writes_the_means_into_the_card(run, capsys):
+    path = run[0] / "model.safetensors"
+    command = ["evaluate", str(path), "sample", "--split", "validation_50", "--card"]
+    assert main(command) == 0
+    shown = re.search(r"energy_mae +kcal/mol +(\S+)", capsys.readouterr().out)
+    card = load_model(path).card
+    assert card.metrics["energy_mae/validation_50/kcal/mol"] == pytest.approx(float(shown[1]), rel=1e-3)
+    assert card.steps == 4
+    assert main(["evaluate", "sap", "sample", "--card"]) == 1
+    assert "--card needs a model file, not the name 'sap'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
