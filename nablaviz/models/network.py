@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, overload
 
@@ -71,7 +72,8 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
         for molecule in found:
             self.card.check_elements(molecule.numbers)
         training = self.training
-        self.eval()
+        if training:
+            self.eval()
         try:
             predictions: list[Prediction] = []
             batch: list[SampleT] = []
@@ -87,19 +89,22 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
             if batch:
                 predictions += self.predict_batch(self.collate(batch).to(self.device))
         finally:
-            self.train(training)
+            if training:
+                self.train()
         return predictions[0] if isinstance(molecules, Molecule) else predictions
 
     @property
     def device(self) -> torch.device:
         """Where the parameters and buffers are."""
-        return next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
+        return next((t.device for t in self._tensors()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the parameters and buffers."""
-        tensors = (*self.parameters(), *self.buffers())
-        return next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
+        return next((t.dtype for t in self._tensors() if t.is_floating_point()), torch.float64)
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        return chain(self.parameters(), self.buffers())
 
     def save(self, path: str | Path, card: ModelCard | None = None) -> None:
         """Write settings, card and tensors; ``nablaviz.load_model(path)`` reads them.

@@ -145,7 +145,7 @@ class EdgeFrame(Delta):
             count = site_expansion(template).counts[0, NATURAL]
             for element in species.unique():
                 self.site_head.means[element, :count] = atoms[species == element, :count].mean(0)
-            left.append(atoms - self.site_head.mean(template, species))
+            left.append(atoms - self.site_head.mean(template, species.to(self.device)).cpu())
             self.site_head.scale(template).copy_(_scale(left[-1], site_expansion(template).group))
         for key, pairs in _gather(r.pairs for r in residuals).items():
             left.append(pairs)

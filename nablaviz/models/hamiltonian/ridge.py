@@ -45,7 +45,7 @@ class RidgeSettings:
     "Å."
     pair_cutoff: float = 10.0
     "Å."
-    ridge: float = 1e-4
+    ridge: float = 1e-3
     "Penalty of a squared weight, per row, where features have unit mean square."
 
     def __post_init__(self) -> None:
