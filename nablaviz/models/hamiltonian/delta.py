@@ -1,7 +1,9 @@
 """What models of the Hamiltonian share: they learn what a baseline leaves, in the Löwdin basis.
 
-H = H₀ + S^½ Y S^½ + S c S, with the baseline H₀, isotropic on-site numbers c fitted by least squares
-to the training set, and Y, which the model predicts block by block.
+H = H₀ + S^½ Y S^½ + S c S, with the baseline H₀ and Y, which the model predicts block by block.
+Isotropic on-site numbers c, fitted by least squares, are left out unless the settings ask for them: they
+lower the root mean square of what remains, but spread it over the pairs, whose many small elements are
+then harder to learn.
 """
 
 from __future__ import annotations
