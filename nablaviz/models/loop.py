@@ -64,14 +64,14 @@ class Loop:
         torch.manual_seed(settings.seed)
         model.cpu().fit_reference(data.samples)
         sizes = [model.size(s) for s in data.samples]
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
         largest = max(range(len(sizes)), key=sizes.__getitem__)
-        if sizes[largest] > settings.pairs_per_batch:
+        if self.parameters and sizes[largest] > settings.pairs_per_batch:
             raise ValueError(
                 f"conformer {data.names[largest]} has {sizes[largest]} atom pairs: "
                 f"pairs_per_batch must be at least that, not {settings.pairs_per_batch}"
             )
         self.stream = Stream(sizes, settings.pairs_per_batch, settings.seed)
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.plain = self.objective = Objective(model, settings.precision)
         if self.parameters:
             rate, decay = settings.learning_rate, settings.weight_decay
