@@ -17,7 +17,7 @@ from nablaviz.views.pair_titles import orbital_titles
 from nablaviz.views.surface import Surface, encode, slider_range
 from nablaviz.views.viewer import Viewer, link_cameras
 
-PAGE_POINTS = 36
+PAGE_POINTS = 48
 """Along the longest side of the boxes in a page, which is to stay below 1 MB."""
 
 CUBE_POINTS = 80

@@ -114,7 +114,7 @@ def test_a_dataset_joined_by_ids(dataset):
 
 def test_a_dataset_that_does_not_fit(dataset):
     first, other = dataset
-    moved = Molecule(first.molecule.numbers, first.molecule.positions + [0, 0, 0.02])
+    moved = Molecule(first.molecule.numbers, first.molecule.positions + 0.02)
     for conformers, said in (
         ([other], "has no conformer"),
         ([replace(first, molecule=moved)], "another geometry .*row 0: it is off by 0.02 Å"),

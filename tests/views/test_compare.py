@@ -243,7 +243,8 @@ def test_a_model_that_raises_is_said_in_place(dataset, fault):
 
 def test_a_bad_first_hamiltonian_is_said_in_place(dataset):
     first = dataset[0]
-    twice = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1.1], [0, 1, 0], [1, 0, 0]]) * 1.0
+    twice = first.molecule.positions.copy()
+    twice[4] = twice[3]
     odd = Molecule([6, 1, 1, 1], [[0, 0, 0], [0, 0, 1.1], [0, 1, 0], [1, 0, 0]])
     wrong = [
         (replace(first, hamiltonian=None), "has no Hamiltonian: compute it with nablaviz.label"),
