@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from nablaviz import Conformer, sample
-from nablaviz.chem.noise import BASES, perturbed
+from nablaviz.chem.noise import BASES, perturbed, response
 from nablaviz.views.energy_units import write_energy
 from nablaviz.views.noise import Noise
+from nablaviz.views.noise_figure import noise_figure
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +53,12 @@ def test_another_draw_is_another_figure(panel: Noise) -> None:
 
 
 def test_the_first_column_has_the_exact_levels(panel: Noise) -> None:
-    occupied = json.loads(panel.plot.figure)["data"][0]
-    energies = np.array(occupied["y"], dtype=float)[::4]
-    assert np.allclose(energies, panel.exact.orbitals.energies[: panel.exact.orbitals.n_occupied])
+    sides = [perturbed(panel.exact, 1e-3, basis) for basis in BASES]
+    occupied, virtual, *_ = noise_figure(sides, response(panel.exact, [1e-4, 1e-3], 2), 1e-3).data
+    energies = np.concatenate([occupied.y[::4], virtual.y[::4]])
+    assert np.array_equal(energies, panel.exact.orbitals.energies)
+    assert len(occupied.y) == 4 * panel.exact.orbitals.n_occupied
+    assert occupied.text[-1].startswith("HOMO: ") and virtual.text[0].startswith("LUMO: ")
 
 
 def test_a_dark_page_has_its_own_colours(panel: Noise) -> None:
