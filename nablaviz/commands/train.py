@@ -45,9 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from nablaviz.data.formats import open as open_dataset
     from nablaviz.models.options import configure
-    from nablaviz.models.training import train
+    from nablaviz.models.training import check_device, train
     from nablaviz.models.training_set import divide, prepare
 
+    check_device(args.device)  # preparing the data can take long
     given = [unit for unit in UNITS if getattr(args, unit) is not None]
     budget = {"unit": given[0], "budget": getattr(args, given[0])} if given else {}
     text = dict(item.partition("=")[::2] for item in args.set)

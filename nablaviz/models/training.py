@@ -36,6 +36,14 @@ class Run:
     "The folder, where there is one."
 
 
+def check_device(device: str) -> None:
+    """Raise ``ValueError`` if there is no such device."""
+    if device not in DEVICES:
+        raise ValueError(f"device is one of {', '.join(DEVICES)}, not {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda': there is no GPU that PyTorch can use")
+
+
 def train(
     model: Network,
     data: TrainingSet,
@@ -80,10 +88,7 @@ def train(
     from lightning_fabric import Fabric
 
     settings = settings or Settings()
-    if device not in DEVICES:
-        raise ValueError(f"device is one of {', '.join(DEVICES)}, not {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda': there is no GPU that PyTorch can use")
+    check_device(device)
     cuda = device != "cpu" and torch.cuda.is_available()
     fabric = Fabric(
         accelerator="cuda" if cuda else "cpu",
