@@ -1,0 +1,352 @@
+"""Time from a click on an orbital's level to the repainted views, beside py3Dmol fed with cube files.
+
+    python benchmarks/viewer.py [--json] [--clicks 24] [--peer 3] [--threads 2] [--chromium /usr/bin/chromium]
+
+Both sides run in one JupyterLab, in a headless Chromium that draws without a graphics card. The clock is
+the page's.
+
+Ours is ``nablaviz.compare``: real mouse clicks on different levels of its diagram, each timed from the
+release of the button to the first animation frame after the last of the three views (reference, other,
+difference) has painted. Then the isovalue's slider is dragged: frames that every view painted, and
+messages sent.
+
+The peer is py3Dmol as its users use it: a cell that makes a cube file of the orbital
+(``pyscf.tools.cubegen.orbital``, its default of 80³ points), adds it twice with ``addVolumetricData``, for
+the two phases, and shows the view; from the key that runs the cell to the first animation frame after the
+canvas has been drawn. It is one view beside our three. Its time with the cube's text at hand is given too.
+3Dmol.js comes from the same server as the notebook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+SIZES = {"fragment": 10, "drug-like": 32}
+"""Atoms: the molecule of the bundled sample nearest to it (the larger, of two as near) is taken."""
+
+OTHER = "sap-fit"
+PAUSE = 500
+"""ms between two clicks, and between the arrival of the pointer and the click: a fast reader's."""
+
+DRAG_STEPS, DRAG_PAUSE = 150, 15
+"""Movements of the mouse while the isovalue is dragged, and ms between them."""
+
+PANEL = """
+import nablaviz
+panel = nablaviz.compare(nablaviz.sample(), {other!r}, row={row})
+panel
+"""
+
+PEER = """
+import tempfile
+from pathlib import Path
+
+import py3Dmol
+from pyscf.tools import cubegen
+
+import nablaviz
+from nablaviz.chem.basis import mole
+from nablaviz.chem.orbitals import orbitals_of
+from nablaviz.molecule import SYMBOLS
+
+conformer = nablaviz.sample()[{row}]
+molecule = conformer.molecule
+mol, orbitals = mole(molecule), orbitals_of(molecule, conformer.hamiltonian)
+lines = ["%s %f %f %f" % (SYMBOLS[z], *r) for z, r in zip(molecule.numbers, molecule.positions)]
+xyz = "\\n".join([str(len(lines)), "", *lines])
+made = {{}}
+
+def cube(level):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "orbital.cube"
+        cubegen.orbital(mol, str(path), orbitals.coefficients[:, level])
+        return path.read_text()
+
+def show(level):
+    text = made[level] = made.get(level) or cube(level)
+    view = py3Dmol.view(width=400, height=320, js={js!r})
+    view.addModel(xyz, "xyz")
+    view.setStyle({{"stick": {{"radius": 0.13}}, "sphere": {{"scale": 0.22}}}})
+    view.addVolumetricData(text, "cube", {{"isoval": 0.04, "color": "#e69f00", "opacity": 0.75}})
+    view.addVolumetricData(text, "cube", {{"isoval": -0.04, "color": "#0072b2", "opacity": 0.75}})
+    view.zoomTo()
+    view.show()
+
+levels = iter({levels})
+"""
+
+# `clock` is what happened since `reset`, in ms of performance.now(), and the bytes on the kernel's socket.
+RECORD = """() => {
+  const clock = (window.clock = { reset() {
+    Object.assign(clock, { begun: null, told: null, heard: null, done: null, frames: [] });
+    Object.assign(clock, { sent: 0, received: 0, messages: 0 });
+  } });
+  clock.reset();
+  const size = (data) => data.byteLength ?? data.length;
+  const known = new WeakSet();
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) {
+    clock.told ??= performance.now();
+    clock.sent += size(data);
+    clock.messages += 1;
+    if (!known.has(this)) this.addEventListener("message", ({ data }) => {
+      clock.heard = size(data) > 1e4 ? performance.now() : clock.heard;
+      clock.received += size(data);
+    });
+    known.add(this);
+    return send.call(this, data);
+  };
+  const begin = (event) => (clock.begun ??= event.timeStamp);
+  window.addEventListener("pointerup", begin, true);
+  window.addEventListener("keydown", (event) => event.key === "Enter" && begin(event), true);
+  const boxes = [...document.querySelectorAll(".nablaviz-viewer")];
+  let ticks = boxes.map((box) => box.dataset.ready);
+  boxes.forEach((box, i) => new MutationObserver(() => {
+    clock.frames.push([i, performance.now()]);
+    const now = boxes.map((box) => box.dataset.ready);
+    if (now.some((tick, k) => tick === ticks[k])) return;
+    ticks = now;
+    clock.done = performance.now();
+  }).observe(box, { attributes: true, attributeFilter: ["data-ready"] }));
+  if (!boxes.length) new MutationObserver((changes) => {
+    const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
+    if (added.some((node) => node.tagName === "CANVAS")) // 3Dmol has drawn before it gives way to this
+      requestAnimationFrame(() => (clock.done = performance.now()));
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+
+# By number, where the levels of the reference are on the page.
+LEVELS = """() => {
+  const { top, bottom } = document.querySelector(".nablaviz-levels svg svg").getBoundingClientRect();
+  const paths = [...document.querySelectorAll(".nablaviz-levels .level[data-column='0']")];
+  return Object.fromEntries(paths.map((path) => {
+    const { x, y, width, height } = path.getBoundingClientRect();
+    return [path.dataset.level, [x + width / 2, y + height / 2]];
+  }).filter(([, [, y]]) => y > top + 4 && y < bottom - 4));
+}"""
+
+
+def summary(times: list[float]) -> dict[str, Any]:
+    """Median, 95th percentile and fastest of times in ms."""
+    ordered = sorted(times)
+    return {
+        "median_ms": statistics.median(ordered),
+        "p95_ms": ordered[max(0, round(0.95 * len(ordered)) - 1)],
+        "fastest_ms": ordered[0],
+        "n": len(ordered),
+    }
+
+
+def colours(notebook: Any, selector: str) -> int:
+    """How many pixels of what is shown there are neither grey nor of the page: that something is drawn."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(notebook.page.locator(selector).first.screenshot()))
+    pixels = np.asarray(picture.convert("RGB")).astype(int)
+    return int((np.ptp(pixels, axis=2) > 60).sum())
+
+
+def timed(notebook: Any, act: Any, timeout: float) -> dict[str, Any]:
+    """What the page's clock says of one action."""
+    notebook.page.evaluate("clock.reset()")
+    act()
+    notebook.page.wait_for_function("clock.done", timeout=timeout * 1000)
+    clock = notebook.page.evaluate("({ ...clock })")
+    return clock | {"ms": clock["done"] - clock["begun"]}
+
+
+def panel(lab: Any, row: int, clicks: int) -> tuple[dict[str, Any], list[int]]:
+    """Clicks on levels, and a drag of the isovalue; the levels clicked on."""
+    notebook = lab.open([PANEL.format(other=OTHER, row=row)])
+    page = notebook.page
+    page.set_viewport_size({"width": 1280, "height": 1100})
+    notebook.run_all(timeout=300)
+    notebook.wait_ready(3, timeout=120)
+    notebook.until("panel.source.shown is not None and hasattr(panel.source.shown, 'matching')", True, 120)
+    page.locator(".nablaviz-levels").focus()
+    for _ in range(4):  # until there are enough levels in the diagram
+        page.keyboard.press("-")
+    page.wait_for_timeout(2000)
+    page.evaluate(RECORD)
+    cameras = "[list(viewer.camera) for viewer in panel.views.viewers]"
+    before = notebook.python(cameras)
+    selected = notebook.python("panel.orbital")
+    seen = [level for level in page.evaluate(LEVELS) if int(level) != selected]
+    step = next(n for n in (5, 7, 11, 13) if len(seen) % n)
+    order = [seen[(step * k) % len(seen)] for k in range(1, clicks + 1)]  # neighbours are not next in turn
+
+    def click() -> None:
+        page.mouse.down()
+        page.mouse.up()
+
+    marks = []
+    for level in order:
+        page.mouse.move(*page.evaluate(LEVELS)[level])
+        page.wait_for_timeout(PAUSE)
+        marks.append(timed(notebook, click, 60))
+        shown = notebook.python("panel.orbital")
+        assert shown == int(level), f"level {level} was clicked, {shown} is shown"
+    page.wait_for_timeout(1000)
+    after = notebook.python(cameras)
+    assert colours(notebook, ".nablaviz-stage") > 500, "no surface is drawn"
+    middle = statistics.median
+    result = summary([mark["ms"] for mark in marks]) | {
+        "camera_unchanged": before == after,
+        "bytes_received": middle(mark["received"] for mark in marks),
+        "bytes_sent": middle(mark["sent"] for mark in marks),
+        "parts_ms": {
+            "click to message": middle(mark["told"] - mark["begun"] for mark in marks),
+            "message to volumes": middle(mark["heard"] - mark["told"] for mark in marks),
+            "volumes to frame": middle(mark["done"] - mark["heard"] for mark in marks),
+        },
+        "drag": drag(notebook),
+    }
+    assert not notebook.errors, notebook.errors
+    notebook.close()
+    return result, list(map(int, order))
+
+
+def drag(notebook: Any) -> dict[str, Any]:
+    """Drag the isovalue of one view to and fro."""
+    page = notebook.page
+    box = page.locator(".nablaviz-isovalue input").first.bounding_box()
+    x, y = box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.wait_for_timeout(PAUSE)
+    page.evaluate("clock.reset()")
+    for k in range(1, DRAG_STEPS + 1):
+        page.mouse.move(x + box["width"] * 0.6 * (1 - abs(1 - 2 * k / DRAG_STEPS)), y)
+        page.wait_for_timeout(DRAG_PAUSE)
+    clock = page.evaluate("({ ...clock })")
+    page.mouse.up()
+    stamps = [[at for view, at in clock["frames"] if view == place] for place in range(3)]
+    rates = [1000 * (len(each) - 1) / (each[-1] - each[0]) for each in stamps]
+    return {
+        "frames_per_second": rates,
+        "messages_sent": clock["messages"],
+        "s": DRAG_STEPS * DRAG_PAUSE / 1000,
+    }
+
+
+def peer(lab: Any, row: int, levels: list[int]) -> dict[str, Any]:
+    """The orbitals of these levels with py3Dmol, first all with their cube files made, then all again."""
+    js = f"{lab.url}/files/3Dmol-min.js"
+    notebook = lab.open(
+        [PEER.format(row=row, js=js, levels=[levels[0], *levels, *levels]), "show(next(levels))"]
+    )
+    page = notebook.page
+    page.set_viewport_size({"width": 1280, "height": 1100})
+    notebook.run_all(timeout=300)
+    canvas = ".jp-OutputArea canvas"
+    page.wait_for_selector(canvas, timeout=120_000)
+    page.evaluate(RECORD)
+    editor = page.locator(".jp-CodeCell .cm-content").nth(1)
+    marks = []
+    for _ in range(2 * len(levels)):
+        editor.click()
+        page.wait_for_timeout(PAUSE)
+        marks.append(timed(notebook, lambda: page.keyboard.press("Control+Enter"), 300))
+        assert colours(notebook, canvas) > 500, "py3Dmol has drawn no surface"
+    assert not notebook.errors, notebook.errors
+    notebook.close()
+    first, again = marks[: len(levels)], marks[len(levels) :]
+    return summary([mark["ms"] for mark in first]) | {
+        "cached": summary([mark["ms"] for mark in again]),
+        "bytes_received": statistics.median(mark["received"] for mark in marks),
+    }
+
+
+def measure(clicks: int, peers: int, threads: int, chromium: str) -> dict[str, Any]:
+    """Both sides, for each size of molecule."""
+    import py3Dmol
+    from harness import BROWSER_ARGS, Lab
+    from playwright.sync_api import sync_playwright
+
+    import nablaviz
+
+    table = nablaviz.sample().table
+    result: dict[str, Any] = {
+        "benchmark": "viewer",
+        "versions": {"nablaviz": nablaviz.__version__, "py3Dmol": py3Dmol.__version__},
+        "threads": threads,
+        "cores": os.cpu_count(),
+        "other": OTHER,
+        "load_before": os.getloadavg()[0],
+        "molecules": {},
+    }
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGS)
+        result["versions"]["chromium"] = browser.version
+        lab = Lab(browser, Path(folder), threads)
+        shutil.copy(ROOT / "nablaviz" / "views" / "static" / "3Dmol-min.js", Path(folder) / "notebooks")
+        try:
+            for name, atoms in SIZES.items():
+                far = (table["n_atoms"] - atoms).abs() - table["n_atoms"] / 1000
+                row = int(far.to_numpy().argmin())
+                ours, levels = panel(lab, row, clicks)
+                shown = result["molecules"][name] = {
+                    "molecule": nablaviz.sample()[row].molecule.formula,
+                    "atoms": int(table["n_atoms"].iloc[row]),
+                    "nablaviz": ours,
+                }
+                if peers:
+                    theirs = shown["py3Dmol"] = peer(lab, row, levels[:peers])
+                    shown["speedup"] = theirs["median_ms"] / ours["median_ms"]
+                    shown["speedup_cached"] = theirs["cached"]["median_ms"] / ours["median_ms"]
+        finally:
+            lab.close()
+            browser.close()
+    return result | {"load_after": os.getloadavg()[0]}
+
+
+def main() -> None:
+    """Read the arguments, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--clicks", type=int, default=24)
+    parser.add_argument("--peer", type=int, default=3, help="orbitals that py3Dmol shows; 0 leaves it out")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--chromium", default=os.environ.get("NABLAVIZ_CHROMIUM") or shutil.which("chromium"))
+    options = parser.parse_args()
+    if not options.chromium:
+        raise SystemExit("no Chromium: install it, or name one with --chromium")
+    result = measure(options.clicks, options.peer, options.threads, options.chromium)
+    if options.json:
+        json.dump(result, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return
+    lines = [f"{options.threads} thread(s), load {result['load_before']:.1f} to {result['load_after']:.1f}"]
+    for name, each in result["molecules"].items():
+        ours, theirs, moved = each["nablaviz"], each.get("py3Dmol"), each["nablaviz"]["drag"]
+        parts = ", ".join(f"{part} {ms:.0f}" for part, ms in ours["parts_ms"].items())
+        lines += [
+            f"{name}, {each['molecule']}, {each['atoms']} atoms: median {ours['median_ms']:.0f} ms, "
+            f"95 % {ours['p95_ms']:.0f} ms, fastest {ours['fastest_ms']:.0f} ms of {ours['n']} clicks",
+            f"  {parts}; {ours['bytes_received'] / 1e3:.0f} kB; camera unchanged: {ours['camera_unchanged']}",
+            f"  dragging: {min(moved['frames_per_second']):.0f} frames/s, {moved['messages_sent']} messages",
+        ]
+        if theirs:
+            lines.append(
+                f"  py3Dmol: {theirs['median_ms']:.0f} ms, {each['speedup']:.0f} times; cube at hand: "
+                f"{theirs['cached']['median_ms']:.0f} ms, {each['speedup_cached']:.0f} times; "
+                f"{theirs['bytes_received'] / 1e6:.1f} MB"
+            )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
