@@ -14,8 +14,8 @@ from nablaviz.chem.orbitals import solve
 if TYPE_CHECKING:
     import pandas as pd
 
-BASES = {"ao": "atomic orbitals", "lowdin": "Löwdin basis"}
-"""Where errors can be drawn, and what that is called."""
+BASES = {"ao": "AO basis", "lowdin": "Löwdin basis"}
+"""Where errors can be drawn, among the atomic orbitals or their orthogonal ones, and what that is called."""
 
 
 def symmetric_noise(n: int, size: float, seed: int = 0) -> np.ndarray:

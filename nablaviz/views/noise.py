@@ -48,6 +48,7 @@ class Noise(VBox):
         self.size = FloatLogSlider(
             1.0, base=10, min=SMALLEST + 3, max=LARGEST + 3, step=0.05,
             description="noise (mEh)", readout_format=".3g",
+            layout={"flex": "2 1 300px", "max_width": "460px"},
         )  # fmt: skip
         self.draw = IntSlider(0, 0, 99, description="draw")
         self.plot = Plot(height=height)

@@ -57,7 +57,7 @@ def noise_figure(
     figure.update_layout(
         xaxis={
             "domain": [0, 0.4], "range": [-0.5, 2.5], "showgrid": False, "tickmode": "array",
-            "tickvals": [0, 1, 2], "ticktext": ["exact", "noise in<br>AO basis", "noise in<br>Löwdin basis"],
+            "tickvals": [0, 1, 2], "ticktext": ["exact", *(f"noise,<br>{name}" for name in BASES.values())],
         },
         yaxis={"title": {"text": "ε (Eh)"}, "range": [exact.homo - BELOW, exact.lumo + ABOVE]},
         xaxis2={
@@ -65,8 +65,8 @@ def noise_figure(
             "title": {"text": "Size of the noise (mEh)"},
         },
         yaxis2={"anchor": "x2", "type": "log", "dtick": 1, "title": {"text": "Error (mEh)"}},
-        legend={"x": 0.52, "y": 1.02, "font": {"size": 11}},
-        hovermode="closest", uirevision="noise", margin={"t": 56, "b": 56},
+        legend={"orientation": "v", "x": 0.53, "y": 0.99, "yanchor": "top", "font": {"size": 11}},
+        hovermode="closest", uirevision="noise", margin={"t": 30, "b": 56},
     )  # fmt: skip
     return figure
 
