@@ -23,7 +23,7 @@ from nablaviz.views.details import Details
 from nablaviz.views.export_menu import ExportMenu
 from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.notice import announced
-from nablaviz.views.orbital_views import OrbitalViews
+from nablaviz.views.orbital_views import SMALLEST, OrbitalViews
 from nablaviz.views.theme import Theme
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ComparisonPanel(VBox):
     orbital = Orbital(0)
     """The reference's orbital that is shown, by index; it can be set by label too."""
 
-    isovalue = traitlets.Float()
+    isovalue = traitlets.Float(SMALLEST, min=SMALLEST)
     """Of the surfaces, in the unit of the field that is shown."""
 
     def __init__(self, dataset: Dataset, other: Any = "minao", *, row: int = 0, height: int = 320) -> None:

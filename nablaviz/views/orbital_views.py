@@ -35,6 +35,9 @@ FIELDS = {"orbital": "orbital", "density": "electron density", "potential": "pot
 ISOVALUES = {"orbital": 0.04, "density": 0.03, "potential": 0.004}
 """Where each field's surface is at first: bohr^(-3/2), e/bohr³."""
 
+SMALLEST = 1e-6
+"""Of isovalues that can be asked for."""
+
 ENCLOSED = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -49,7 +52,7 @@ class OrbitalViews(VBox):
         Of the views, in pixels.
     """
 
-    isovalue = traitlets.Float(ISOVALUES["orbital"])
+    isovalue = traitlets.Float(ISOVALUES["orbital"], min=SMALLEST)
     """Of all three, in the unit of what is shown. Setting it takes the place of an enclosed fraction."""
 
     picked = traitlets.List(traitlets.Int())
@@ -197,7 +200,11 @@ class OrbitalViews(VBox):
         if kind != "orbital":
             assert self._shown is not None
             electrons = float(self._shown.molecule.numbers.sum())
-        return enclosing_isovalue(fields.reference, share, electrons)
+        try:
+            return enclosing_isovalue(fields.reference, share, electrons)
+        except ValueError as fault:  # a diffuse orbital reaches out of its box
+            self.notice.say(f"{fault}: the isovalue is {self.isovalues[kind]}", "info")
+            return self.isovalues[kind]
 
     def _choose_field(self) -> None:
         self._fields = None
@@ -220,8 +227,6 @@ class OrbitalViews(VBox):
         if self._quiet:
             return
         self._fix()
-        for viewer in self.viewers:
-            viewer.isovalue = self.isovalue
         self._paint()
 
     def _dragged(self, change: Any) -> None:

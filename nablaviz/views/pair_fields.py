@@ -24,8 +24,8 @@ from nablaviz.molecule import Molecule
 LEVEL = 0.008
 """bohr^(-3/2). Orbitals can be drawn down to this isovalue."""
 
-POINTS = 56
-"""Along the longest side of a box: about 0.2 Å apart."""
+POINTS = 48
+"""Along the longest side of a box, a quarter of an ångström apart: vertices are interpolated by cubics."""
 
 MARGIN = 3.0
 """Å. The box of a density reaches so far beyond the atoms: there it is below 1e-3 e/bohr³."""

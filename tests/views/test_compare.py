@@ -152,6 +152,8 @@ def test_search_in_vain(panel):
 def test_fields_isovalues_and_looks(panel):
     panel.isovalue = 0.02
     assert [view.isovalue for view in panel.views.viewers] == [0.02] * 3
+    with pytest.raises(traitlets.TraitError):
+        panel.isovalue = -0.1
     panel.views.enclosed.value = 0.8
     enclosed = panel.isovalue
     assert enclosed != 0.02
