@@ -62,11 +62,13 @@ void main() {
 .nablaviz-overlay {
   position: absolute;
   inset: 2px;
+  width: calc(100% - 4px);
+  /* whole pixels: views side by side are as large as each other, and need not resize what they share */
+  width: round(down, 100% - 4px, 1px);
+  height: calc(100% - 4px);
 }
 .nablaviz-overlay {
   pointer-events: none;
-  width: calc(100% - 4px);
-  height: calc(100% - 4px);
 }
 .nablaviz-stage canvas {
   cursor: grab;
