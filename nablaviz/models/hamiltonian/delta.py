@@ -4,6 +4,9 @@ H = H₀ + S^½ Y S^½ + S c S, with the baseline H₀ and Y, which the model pr
 Isotropic on-site numbers c, fitted by least squares, are left out unless the settings ask for them: they
 lower the root mean square of what remains, but spread it over the pairs, whose many small elements are
 then harder to learn.
+
+For comparison, Y can be learnt in the basis of the atomic orbitals, H = H₀ + Y + S c S, and without a
+baseline, as most published models do.
 """
 
 from __future__ import annotations
@@ -23,11 +26,34 @@ from nablaviz.models.interface import HAMILTONIAN, Prediction
 from nablaviz.models.network import Network
 from nablaviz.molecule import SUPPORTED, Conformer, Molecule
 
+LOWDIN, ATOMIC = "lowdin", "atomic"
+NONE = "none"
+"""No baseline: the Hamiltonian itself is learnt."""
+
 SMALLEST = 1e-5
 """Eh: no size of what is to be learned is taken to be less."""
 
 WEAKEST = 1e-8
 """Ridge of the least-squares fit of c, relative to the diagonal of its normal equations."""
+
+
+@dataclass(frozen=True)
+class DeltaSettings:
+    """What is learnt."""
+
+    baseline: str = "minao"
+    "A name of ``chem.baselines.BASELINES``, or ``none``: the Hamiltonian itself is learnt."
+    basis: str = LOWDIN
+    "Of Y: ``lowdin`` or ``atomic``."
+    correction: bool = False
+    "Whether on-site numbers c are fitted before anything else."
+    pair_cutoff: float = 10.0
+    "Å; blocks of pairs farther apart are the baseline's."
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("baseline", (*baselines.BASELINES, NONE)), ("basis", (LOWDIN, ATOMIC))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"no {name} {getattr(self, name)!r}; there are {', '.join(allowed)}")
 
 
 @dataclass(eq=False)
@@ -39,30 +65,33 @@ class Sample:
     geometry: Any
     "What the model itself asks for."
     root: np.ndarray
-    "S^½, shape (n, n)."
+    "S^½, or S where Y is learnt in the basis of the atomic orbitals; shape (n, n)."
     baseline: np.ndarray | None
     "H₀, shape (n, n), Eh; kept for prediction only."
     target: np.ndarray | None
-    "S^−½ (H − H₀) S^−½, shape (n, n), Eh, float32; where there are labels."
+    "S^−½ (H − H₀) S^−½, or H − H₀; shape (n, n), Eh, float32; where there are labels."
 
 
 class Delta(Network[Sample]):
-    """A model of Y; subclasses give ``_geometry``, ``collate`` and ``_coefficients``.
-
-    Their settings have ``baseline``, a name of ``chem.baselines.BASELINES``, ``correction``, whether to fit
-    c, and ``pair_cutoff``, Å.
-    """
+    """A model of Y; subclasses give ``_geometry``, ``collate`` and ``_coefficients``."""
 
     kind = HAMILTONIAN
     onsite: torch.Tensor
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
-        if self.settings.baseline not in baselines.BASELINES:
-            allowed = ", ".join(baselines.BASELINES)
-            raise ValueError(f"no baseline {self.settings.baseline!r}; there are {allowed}")
         self.register_buffer("onsite", torch.zeros(len(lowdin.onsite_terms())))
         self._residuals: WeakKeyDictionary[Sample, Coefficients] = WeakKeyDictionary()
+
+    def _blocks(self, molecule: Molecule) -> BlockMap:
+        """Which blocks are predicted, and in which frames."""
+        return BlockMap.of(molecule, self.settings.pair_cutoff)
+
+    def _start(self, molecule: Molecule) -> np.ndarray:
+        """The baseline H₀."""
+        if self.settings.baseline == NONE:
+            return np.zeros((basis.size(molecule.numbers),) * 2)
+        return baselines.baseline(self.settings.baseline, molecule)
 
     @abstractmethod
     def _geometry(self, molecule: Molecule, blocks: BlockMap) -> Any:
@@ -79,15 +108,18 @@ class Delta(Network[Sample]):
         self.card.check_elements(molecule.numbers)
         if labels and conformer.hamiltonian is None:
             raise ValueError(f"{name} has no Hamiltonian to learn")
-        blocks = BlockMap.of(molecule, self.settings.pair_cutoff)
-        root, inverse = lowdin.roots(basis.overlap(molecule))
-        start = baselines.baseline(self.settings.baseline, molecule)
+        blocks = self._blocks(molecule)
+        overlap = basis.overlap(molecule)
+        in_lowdin = self.settings.basis == LOWDIN
+        root, inverse = lowdin.roots(overlap) if in_lowdin else (overlap, None)
+        start = self._start(molecule)
         geometry = self._geometry(molecule, blocks)
         if not labels or conformer.hamiltonian is None:
             return Sample(molecule, blocks, geometry, root, start, None)
         matrix = orbitals.check_hamiltonian(conformer.hamiltonian, molecule.numbers, name)
-        target = (inverse @ (matrix - start) @ inverse).astype(np.float32)
-        return Sample(molecule, blocks, geometry, root.astype(np.float32), None, target)
+        left = matrix - start
+        target = left if inverse is None else inverse @ left @ inverse
+        return Sample(molecule, blocks, geometry, root.astype(np.float32), None, target.astype(np.float32))
 
     def fit_reference(self, samples: Sequence[Sample]) -> None:
         """Fit the on-site numbers c; subclasses go on with what they need."""
@@ -116,7 +148,7 @@ class Delta(Network[Sample]):
         self.onsite.copy_(torch.as_tensor(np.linalg.solve(scaled, right / unit) / unit))
 
     def residual(self, sample: Sample) -> Coefficients:
-        """The target less S^½ c S^½, as coefficients of the model's precision; kept once computed.
+        """The target less the correction, as coefficients of the model's precision; kept once computed.
 
         Raises
         ------
@@ -132,6 +164,10 @@ class Delta(Network[Sample]):
             self._residuals[sample] = Coefficients(pairs, sites)
         return self._residuals[sample]
 
+    def _metrics(self, mae: torch.Tensor, rmse: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Errors of each sample's coefficients of Y, Eh, by name."""
+        return {f"{self.settings.basis}_mae": mae, f"{self.settings.basis}_rmse": rmse}
+
     def predict_batch(self, batch: Any) -> list[Prediction]:
         """Hamiltonians, put together in float64."""
         with torch.no_grad():
@@ -141,10 +177,8 @@ class Delta(Network[Sample]):
             root, numbers = sample.root.astype(np.float64), sample.molecule.numbers
             onsite = lowdin.onsite_matrix(self._onsite(), numbers)
             learned = sample.blocks.assemble(coefficients) + root @ onsite @ root
-            start = sample.baseline
-            if start is None:
-                start = baselines.baseline(self.settings.baseline, sample.molecule)
-            matrix = start + root @ learned @ root
+            start = self._start(sample.molecule) if sample.baseline is None else sample.baseline
+            matrix = start + (root @ learned @ root if self.settings.basis == LOWDIN else learned)
             predictions.append(Prediction(sample.molecule, hamiltonian=(matrix + matrix.T) / 2))
         return predictions
 

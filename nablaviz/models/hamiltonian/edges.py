@@ -10,7 +10,8 @@ import torch
 
 from nablaviz.models.angular import all_rotations, frames
 from nablaviz.models.graph import pairs
-from nablaviz.models.hamiltonian.block_map import BlockMap, PairClass
+from nablaviz.models.hamiltonian.block_map import BlockMap
+from nablaviz.models.hamiltonian.blockwise import Arrangement, arrange
 from nablaviz.models.network import Tensors
 from nablaviz.molecule import SUPPORTED, Molecule
 
@@ -53,16 +54,10 @@ class Geometry(Tensors):
 
 
 @dataclass(eq=False)
-class Joined(Tensors):
-    """Several molecules, their pairs sorted by class."""
+class Joined(Arrangement):
+    """Several molecules put together."""
 
     geometry: Geometry
-    classes: dict[PairClass, int]
-    "Number of pairs of each class, in order."
-    sites: dict[int, torch.Tensor]
-    "Atoms of each template."
-    pair_owner: torch.Tensor  # (P,) the molecule of each pair
-    site_owner: torch.Tensor  # (A,) the molecule of each atom, in the order of ``sites``
 
 
 def geometry(molecule: Molecule, blocks: BlockMap, cutoff: float, dtype: torch.dtype) -> Geometry:
@@ -90,42 +85,13 @@ def _edges(
 
 def join(parts: Sequence[Geometry], blocks: Sequence[BlockMap], dtype: torch.dtype) -> Joined:
     """Put molecules together."""
-    starts = np.cumsum([0, *(len(part.species) for part in parts)])[:-1].tolist()
-    keys = sorted({key for block in blocks for key in block.classes})
-    classes = {key: sum(_length(block, key) for block in blocks) for key in keys}
-    # Class by class, and within a class molecule by molecule: pairs are sorted by class already.
-    ranks = np.concatenate(
-        [
-            np.repeat([keys.index(key) for key in b.classes], [_length(b, key) for key in b.classes])
-            for b in blocks
-        ]
-    )
-    order = torch.as_tensor(np.argsort(ranks, kind="stable"))
-    owner = torch.repeat_interleave(torch.arange(len(blocks)), torch.tensor([len(b) for b in blocks]))
-    sites = {
-        template: torch.cat(
-            [
-                torch.as_tensor(b.sites[template]) + s
-                for b, s in zip(blocks, starts, strict=True)
-                if template in b.sites
-            ]
-        )
-        for template in sorted({template for b in blocks for template in b.sites})
-    }
-    atom_owner = torch.repeat_interleave(
-        torch.arange(len(blocks)), torch.tensor([len(part.species) for part in parts])
-    )
+    found = arrange(blocks)
     merged = Geometry(
         torch.cat([part.species for part in parts]),
-        _concatenate([part.messages for part in parts], starts, dtype),
-        _concatenate([part.pairs for part in parts], starts, dtype, order),
+        _concatenate([part.messages for part in parts], found.starts, dtype),
+        _concatenate([part.pairs for part in parts], found.starts, dtype, found.order),
     )
-    return Joined(merged, classes, sites, owner[order], atom_owner[torch.cat(list(sites.values()))])
-
-
-def _length(block: BlockMap, key: PairClass) -> int:
-    rows = block.classes.get(key, slice(0, 0))
-    return rows.stop - rows.start
+    return Joined(**vars(found), geometry=merged)
 
 
 def _concatenate(

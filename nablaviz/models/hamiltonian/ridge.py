@@ -14,7 +14,7 @@ from nablaviz.models.angular import all_rotations, harmonics
 from nablaviz.models.graph import gaussians, pairs
 from nablaviz.models.hamiltonian.block_map import BlockMap, Coefficients
 from nablaviz.models.hamiltonian.blocks import NATURAL, TEMPLATE, pair_expansion, site_expansion
-from nablaviz.models.hamiltonian.delta import Delta, Sample
+from nablaviz.models.hamiltonian.delta import Delta, DeltaSettings, Sample
 from nablaviz.models.hamiltonian.edges import DEGREE, SITE_DEGREE, by_order
 from nablaviz.models.hamiltonian.layers import rows
 from nablaviz.models.network import Tensors
@@ -31,24 +31,20 @@ KINDS = 3
 
 
 @dataclass(frozen=True)
-class RidgeSettings:
+class RidgeSettings(DeltaSettings):
     """What the features are, and how strongly large weights are avoided."""
 
-    baseline: str = "minao"
-    correction: bool = False
-    "Whether on-site numbers are fitted first."
     radial: int = 4
     "Gaussians of the distance, of each density."
     pair_radial: int = 6
     "Gaussians of a pair's distance."
     density_cutoff: float = 5.0
     "Å."
-    pair_cutoff: float = 10.0
-    "Å."
     ridge: float = 1e-3
     "Penalty of a squared weight, per row, where features have unit mean square."
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.ridge > 0:
             raise ValueError(f"ridge must be positive, not {self.ridge}")
 
@@ -198,8 +194,8 @@ class Ridge(Delta):
             flat = torch.cat([error.flatten() for error in errors])
             absolute.append(flat.abs().mean())
             squared.append(flat.square().mean().sqrt())
-        metrics = {"lowdin_mae": torch.stack(absolute), "lowdin_rmse": torch.stack(squared)}
-        return metrics["lowdin_mae"].mean(), metrics
+        mae, rmse = torch.stack(absolute), torch.stack(squared)
+        return mae.mean(), self._metrics(mae, rmse)
 
     def _coefficients(self, batch: RidgeBatch) -> list[Coefficients]:
         results = []
