@@ -65,7 +65,10 @@ def noise_figure(
             "title": {"text": "Size of the noise (mEh)"},
         },
         yaxis2={"anchor": "x2", "type": "log", "dtick": 1, "title": {"text": "Error (mEh)"}},
-        legend={"orientation": "v", "x": 0.53, "y": 0.99, "yanchor": "top", "font": {"size": 11}},
+        legend={
+            "orientation": "v", "x": 1, "xanchor": "right", "y": 0.01, "yanchor": "bottom",
+            "font": {"size": 11},
+        },
         hovermode="closest", uirevision="noise", margin={"t": 30, "b": 56},
     )  # fmt: skip
     return figure
@@ -98,7 +101,7 @@ def _curves(curves: pd.DataFrame, comparison: Comparison, size: float, color: st
         common = {"type": "scatter", "xaxis": "x2", "yaxis": "y2"}
         traces.append(common | {
             "mode": "lines+markers", "x": middle.index * 1e3, "y": middle,
-            "name": plot_text(f"{measure}, {basis}"),
+            "name": plot_text(f"{measure.removesuffix(', occupied')}, {basis}"),
             "error_y": {
                 "type": "data", "array": high - middle, "arrayminus": middle - low, "thickness": 1,
                 "width": 2,
