@@ -24,6 +24,9 @@ export class Overlay {
    */
   draw({ labels, marks, measurement, corner, scales, floor, theme }) {
     const { canvas } = this;
+    // without a graphics card even an empty canvas costs time in each frame
+    canvas.hidden = !(labels.length || marks.length || corner.length || scales.length);
+    if (canvas.hidden) return;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(width * ratio);

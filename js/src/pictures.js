@@ -7,7 +7,8 @@ async function takePicture(view) {
   const sheet = new OffscreenCanvas(drawn.width, drawn.height);
   const context = sheet.getContext("2d");
   context.drawImage(drawn, 0, 0);
-  context.drawImage(view.overlay.canvas, 0, 0, drawn.width, drawn.height);
+  const over = view.overlay.canvas;
+  if (!over.hidden) context.drawImage(over, 0, 0, drawn.width, drawn.height);
   return sheet.convertToBlob({ type: "image/png" });
 }
 
