@@ -3,7 +3,7 @@ import { overlapColor, ticks, TONES, UNITS, write } from "./levels_scale.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
-const [AXIS, LABEL, TOP, BOTTOM] = [46, 56, 26, 26];
+const [AXIS, LABEL, TOP, BOTTOM] = [46, 66, 26, 26];
 const APART = 4; // levels nearer than this many pixels stand side by side
 const WEAK = 0.5; // matches of smaller overlap are dashed
 
