@@ -17,6 +17,7 @@ ARCHITECTURES = {
     "painn": "nablaviz.models.energy.painn:PaiNN",
     "dimenet": "nablaviz.models.energy.dimenet:DimeNet",
     "edge-frame": "nablaviz.models.hamiltonian.edge_frame:EdgeFrame",
+    "qhnet": "nablaviz.models.hamiltonian.qhnet:QHNet",
     "hamiltonian-ridge": "nablaviz.models.hamiltonian.ridge:Ridge",
 }
 """Class of each architecture that a model card may name."""
