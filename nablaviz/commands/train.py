@@ -38,11 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for unit in UNITS:
         budget.add_argument(f"--{unit}", type=float, metavar="N", help=f"budget in {unit}")
     parser.add_argument("--seed", type=int, default=0, help="of weights and data order (default: 0)")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where slow baselines are kept (default: nablaviz/baselines in the user's cache directory)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
+    from nablaviz.data.baseline_cache import BaselineCache, default_folder
     from nablaviz.data.formats import open as open_dataset
     from nablaviz.models.options import configure
     from nablaviz.models.training import check_device, train
@@ -54,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     text = dict(item.partition("=")[::2] for item in args.set)
     model, settings = configure(args.model, text, {"seed": args.seed, **budget})
     parts = divide(open_dataset(args.data), args.split, args.validation)
-    data = prepare(model, parts.training, parts.validation)
+    cache = BaselineCache(args.cache or default_folder())
+    data = prepare(model, parts.training, parts.validation, cache=cache)
     model.card = replace(model.card, data=args.data, split=parts.description, command=command(args))
     result = train(model, data, settings, out=args.out, device=args.device)
     if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several devices speaks

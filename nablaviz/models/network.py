@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, Generic, Self, overload
 
 import torch
 
+from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.models.interface import ModelCard, Prediction, SampleT, as_list
 from nablaviz.molecule import Conformer, Molecule
 
@@ -45,6 +47,12 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
 
     @abstractmethod
     def prepare(self, conformer: Conformer, *, labels: bool = True) -> SampleT: ...
+
+    def remembering(
+        self, cache: BaselineCache, molecules: Sequence[Molecule], *, progress: bool
+    ) -> AbstractContextManager[None]:
+        """Inside, ``prepare`` finds in a cache what takes long; entering computes it, if there is such."""
+        return nullcontext()
 
     @abstractmethod
     def size(self, sample: SampleT) -> int: ...

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.splits import TRAIN, split_rows
 from nablaviz.models.network import Network
@@ -78,9 +80,15 @@ def prepare(
     training: Dataset | Sequence[Conformer],
     validation: Dataset | Sequence[Conformer] = (),
     *,
+    cache: BaselineCache | None = None,
     progress: bool = True,
 ) -> TrainingSet:
     """Make conformers ready for a model.
+
+    Parameters
+    ----------
+    cache
+        Where slow baselines are kept, and computed by several processes at once.
 
     Raises
     ------
@@ -96,10 +104,13 @@ def prepare(
     names: list[str] = []
     digest = hashlib.sha256()
     known: set[int] = set()
-    with tqdm(
-        total=len(training) + len(validation), desc="preparing", unit="conformer", disable=not progress
-    ) as bar:
-        for place, conformer in enumerate([*training, *validation]):
+    conformers = [*training, *validation]
+    molecules = [conformer.molecule for conformer in conformers]
+    with (
+        model.remembering(cache, molecules, progress=progress) if cache else nullcontext(),
+        tqdm(total=len(conformers), desc="preparing", unit="conformer", disable=not progress) as bar,
+    ):
+        for place, conformer in enumerate(conformers):
             name = f"{conformer.moses_id}/{conformer.conformation_id} ({conformer.molecule.formula})"
             numbers = conformer.molecule.numbers
             if place < len(training):

@@ -12,7 +12,8 @@ baseline, as most published models do.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 from nablaviz.chem import baselines, basis, lowdin, orbitals
+from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.models.hamiltonian.block_map import BlockMap, Coefficients
 from nablaviz.models.interface import HAMILTONIAN, Prediction
 from nablaviz.models.network import Network
@@ -81,6 +83,7 @@ class Delta(Network[Sample]):
     def __init__(self, settings: Any = None) -> None:
         super().__init__(settings)
         self.register_buffer("onsite", torch.zeros(len(lowdin.onsite_terms())))
+        self._cache: BaselineCache | None = None
         self._residuals: WeakKeyDictionary[Sample, Coefficients] = WeakKeyDictionary()
 
     def _blocks(self, molecule: Molecule) -> BlockMap:
@@ -91,7 +94,22 @@ class Delta(Network[Sample]):
         """The baseline H₀."""
         if self.settings.baseline == NONE:
             return np.zeros((basis.size(molecule.numbers),) * 2)
-        return baselines.baseline(self.settings.baseline, molecule)
+        source = self._cache or baselines
+        return source.baseline(self.settings.baseline, molecule)
+
+    @contextmanager
+    def remembering(
+        self, cache: BaselineCache, molecules: Sequence[Molecule], *, progress: bool
+    ) -> Iterator[None]:
+        """Inside, baselines are read from a cache; entering computes those that it lacks."""
+        for molecule in molecules:
+            self.card.check_elements(molecule.numbers)
+        cache.fill(self.settings.baseline, molecules, progress=progress)
+        self._cache = cache
+        try:
+            yield
+        finally:
+            self._cache = None
 
     @abstractmethod
     def _geometry(self, molecule: Molecule, blocks: BlockMap) -> Any:
