@@ -15,9 +15,9 @@ out vec3 at, up;
 out vec4 paint;
 out float fog;
 void main() {
-  vec4 seen = view * model * vec4(position, 1.0);
+  vec4 seen = view * (model * vec4(position, 1.0)); // in brackets: no product of matrices per vertex
   at = seen.xyz;
-  up = mat3(view) * mat3(model) * normal;
+  up = mat3(view) * (mat3(model) * normal);
   paint = color;
   fog = smoothstep(fogRange.x, fogRange.y, -at.z);
   gl_Position = projection * seen;
