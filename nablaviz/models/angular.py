@@ -61,14 +61,14 @@ def rotations(degree: int, matrices: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     matrices
-        Orthogonal, shape (E, 3, 3), float64.
+        Orthogonal, shape (E, 3, 3).
 
     Returns
     -------
     torch.Tensor
-        Orthogonal, shape (E, 2l + 1, 2l + 1), float64.
+        Orthogonal, shape (E, 2l + 1, 2l + 1).
     """
-    points, inverse = _directions(degree)
+    points, inverse = (table.to(matrices) for table in _directions(degree))
     turned = torch.einsum("eij,kj->eki", matrices, points)
     return torch.einsum("ekm,nk->emn", harmonics(degree, turned)[..., degree**2 :], inverse)
 
@@ -79,7 +79,7 @@ def all_rotations(degree: int, matrices: torch.Tensor) -> torch.Tensor:
     Returns
     -------
     torch.Tensor
-        Shape (E, (degree + 1)², (degree + 1)²), float64.
+        Shape (E, (degree + 1)², (degree + 1)²).
     """
     size = (degree + 1) ** 2
     whole = matrices.new_zeros(len(matrices), size, size)
