@@ -77,7 +77,7 @@ const TRIANGLES = packed(CASES.map((each) => each.triangles));
 const LINES = packed(CASES.map((each) => each.lines));
 
 /** The least and the largest value in each brick of cells; its border belongs to its neighbours too. */
-export function findRanges({ values, shape: [nx, ny, nz] }) {
+function findRanges({ values, shape: [nx, ny, nz] }) {
   const counts = [nx, ny, nz].map((n) => Math.ceil((n - 1) / BRICK));
   const ranges = new Float32Array(2 * counts[0] * counts[1] * counts[2]);
   let brick = 0;
@@ -118,13 +118,14 @@ function room(name, needed) {
  * Along an edge of the grid a vertex is at the root of the cubic through the four values nearest to it
  * (of the line through two at the border). Normals point to where the magnitude falls.
  *
- * @param volume `{values: Float32Array, shape: [nx, ny, nz] with z fastest, origin, spacing, bricks}`
+ * @param volume `{values: Float32Array, shape: [nx, ny, nz] with z fastest, origin, spacing}`; gets `bricks`
  * @param asLines instead of triangles, lines where the surface crosses the planes of the grid
  * @returns `{positions, normals, indices}`: 3 numbers a vertex; 3 indices a triangle, seen from where the
  *   normals point in mathematically positive order, or 2 a line
  */
 export function contour(volume, level, asLines = false) {
-  const { values, origin, spacing, bricks } = volume;
+  const { values, origin, spacing } = volume;
+  const bricks = (volume.bricks ??= findRanges(volume));
   const [nx, ny, nz] = volume.shape;
   const sizes = [nx, ny, nz];
   const strides = [ny * nz, nz, 1];

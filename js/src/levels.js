@@ -7,6 +7,7 @@ import { saveSvg, savePng } from "./levels_save.js";
 
 const NARROWEST = 0.002; // Eh from bottom to top
 const ZOOMS = { "+": 1 / 1.25, "=": 1 / 1.25, "-": 1.25 };
+const LATER = 120; // ms until a choice is marked
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -28,7 +29,7 @@ class Levels {
       this.undo.push(() => model.off(`change:${name}`, act));
     };
     listen("levels", () => this.read());
-    listen("selected", () => this.reveal());
+    listen("selected", () => this.choose());
     listen("height", () => this.resize());
     this.resize();
     this.read();
@@ -84,6 +85,7 @@ class Levels {
 
   dispose() {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.later);
     this.undo.forEach((each) => each());
     this.box.remove();
   }
@@ -104,6 +106,7 @@ class Levels {
     );
     if (before !== columns.map(({ occupied, energies }) => [occupied, energies.length]).join()) this.reset();
     this.reveal();
+    this.redraw();
   }
 
   // --- drawing ------------------------------------------------------------------------------
@@ -295,7 +298,14 @@ class Levels {
       if (by) this.look([low + by, high + by]);
     }
     this.said.textContent = pair ? this.describe({ pair: selected }).join(", ") : "";
-    this.redraw();
+  }
+
+  /** Marks the selected level when what the choice changes elsewhere has had its frame: without a graphics
+   * card each frame of a page is dear. */
+  choose() {
+    this.reveal();
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.redraw(), LATER);
   }
 
   key(event) {

@@ -1,14 +1,17 @@
-// Keeps a moving view fluent: where frames come too slowly it is drawn coarser, until it rests.
+// Keeps a changing view fluent: where frames come too slowly it is drawn coarser, until it rests.
 
 const SLOW = 60; // ms a frame
-const REST = 200; // ms without a movement, at least
+const LONG = 8; // ms to contour the surfaces
+const REST = 200; // ms without a change, at least
 
 export class Pace {
   constructor(view) {
     this.view = view;
-    this.coarse = false;
+    this.coarse = false; // has fewer pixels
+    this.rough = false; // has fewer triangles
     this.last = -Infinity;
     this.mean = 0; // ms a frame, lately
+    this.work = 0; // ms that the last fine surfaces took
   }
 
   /** With each frame of a movement. */
@@ -16,16 +19,42 @@ export class Pace {
     const now = performance.now();
     if (now - this.last < 2 * REST) this.mean += 0.4 * (now - this.last - this.mean);
     this.last = now;
-    if (this.mean > SLOW) this.set(true);
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.set(false), Math.max(REST, 3 * this.mean));
+    if (this.mean > SLOW) this.coarsen(true);
+    this.wait();
   }
 
-  set(coarse) {
+  /** Before surfaces are drawn that have just changed. */
+  changed() {
+    if (this.work < LONG) return;
+    this.rough = true;
+    this.wait();
+  }
+
+  wait() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.settle(), Math.max(REST, 3 * this.mean));
+  }
+
+  coarsen(coarse) {
     if (coarse === this.coarse || !this.view.viewer) return;
     this.coarse = coarse;
     this.view.viewer.getRenderer()._upscale = !coarse;
     this.view.redraw("pace");
+  }
+
+  /** Draws all that was left out. */
+  settle() {
+    this.coarsen(false);
+    if (!this.rough) return;
+    this.rough = false;
+    this.view.redraw("detail");
+  }
+
+  /** Calls `build(rough)`, and takes the time of it. */
+  build(build) {
+    const begun = performance.now();
+    build(this.rough);
+    if (!this.rough) this.work = performance.now() - begun;
   }
 
   dispose() {

@@ -1,7 +1,7 @@
 // The surfaces of a view: contoured here, from the volumes that Viewer.draw_surfaces sent.
 import { colorAt } from "./colormap.js";
 import { contour } from "./isosurface.js";
-import { decodeVolume, sample } from "./volume.js";
+import { coarser, decodeVolume, sample } from "./volume.js";
 
 const BINS = 8192; // steps of depth that triangles are sorted into
 const OUTLINE = 400; // vertices that stand for a mesh where the camera asks how far it reaches
@@ -20,11 +20,12 @@ export function decodeSurfaces(surfaces) {
 }
 
 /** Its meshes: one for each phase, `{positions, normals, indices, color}`. */
-function meshesOf(surface, isovalue) {
+function meshesOf(surface, isovalue, rough) {
+  const volume = rough ? (surface.coarse ??= coarser(surface.volume)) : surface.volume;
   const level = surface.isovalue ?? isovalue;
   const phases = [[level, surface.color]];
   if (surface.negative_color) phases.push([-level, surface.negative_color]);
-  return phases.map(([value, color]) => ({ ...contour(surface.volume, value, surface.style === "mesh"), color }));
+  return phases.map(([value, color]) => ({ ...contour(volume, value, surface.style === "mesh"), color }));
 }
 
 /** Bytes of red, green, blue and opacity for each vertex. */
@@ -51,14 +52,15 @@ function joined(Type, arrays) {
 
 /**
  * All surfaces at an isovalue as one geometry: `positions`, `normals` (3 numbers a vertex), `colors`
- * (4 bytes), and the vertices of the `opaque` and `clear` triangles, the `lines` and the `dots`.
+ * (4 bytes), and the vertices of the `opaque` and `clear` triangles, the `lines` and the `dots`. A `rough` one
+ * has a quarter of the triangles.
  */
-export function buildGeometry(surfaces, isovalue) {
+export function buildGeometry(surfaces, isovalue, rough = false) {
   const [positions, normals, colors] = [[], [], []];
   const indices = { opaque: [], clear: [], lines: [], dots: [] };
   let count = 0;
   for (const surface of surfaces.filter(({ opacity }) => opacity > 0)) {
-    for (const mesh of meshesOf(surface, isovalue)) {
+    for (const mesh of meshesOf(surface, isovalue, rough)) {
       const size = mesh.positions.length / 3;
       const solid = surface.opacity < 1 ? "clear" : "opaque";
       const kind = { solid, mesh: "lines", dots: "dots" }[surface.style];

@@ -152,7 +152,7 @@ export class View {
 
   /** Draws now what would be drawn at the next frame. */
   finish() {
-    this.pace.set(false);
+    this.pace.settle();
     if (this.stale.size || this.frame) this.paint();
   }
 
@@ -162,6 +162,7 @@ export class View {
     if (!this.viewer || this.viewer.getRenderer().isLost()) this.start();
     const scene = get("scene");
     const resized = changed("size");
+    if (changed("surfaces", "isovalue")) this.pace.changed();
     if (changed("size", "pace")) this.viewer.resize();
     if (changed("background")) this.paintBackground();
     if (changed("scene")) {
@@ -181,10 +182,12 @@ export class View {
       this.surfaces = decodeSurfaces(get("surfaces"));
       this.isovalue.fit(this.surfaces);
     }
-    if (changed("surfaces", "isovalue")) {
-      const geometry = buildGeometry(this.surfaces, this.isovalue.value);
-      this.painter.show(geometry);
-      this.camera.surround(outline(geometry));
+    if (changed("surfaces", "isovalue", "detail")) {
+      this.pace.build((rough) => {
+        const geometry = buildGeometry(this.surfaces, this.isovalue.value, rough);
+        this.painter.show(geometry);
+        this.camera.surround(outline(geometry));
+      });
     }
     if (changed("measurement", "picked")) this.said.textContent = this.spoken();
     this.stale.clear();

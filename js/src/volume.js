@@ -1,5 +1,6 @@
 // A field on a regular grid, as Python sends it.
-import { findRanges } from "./isosurface.js";
+
+const FEWEST = 8; // points along an axis of a coarser volume
 
 let halves; // the value of each of the 65536 float16 numbers
 
@@ -27,15 +28,31 @@ function unpack(bytes, [, ny, nz]) {
   return steps;
 }
 
-/** `{values, origin, spacing, shape, bricks}` of a field, see nablaviz.views.surface.encode. */
+/** `{values, origin, spacing, shape}` of a field, see nablaviz.views.surface.encode. */
 export function decodeVolume({ values: { buffer, byteOffset, byteLength }, packed, scale, origin, spacing, shape }) {
   if (!halves) makeHalves();
   const bytes = new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
   const numbers = packed ? unpack(bytes, shape) : new Uint16Array(bytes.buffer);
   const values = new Float32Array(numbers.length);
   for (let i = 0; i < values.length; i++) values[i] = scale * (packed ? numbers[i] : halves[numbers[i]]);
-  const volume = { values, origin, spacing, shape };
-  return { ...volume, bricks: findRanges(volume) };
+  return { values, origin, spacing, shape };
+}
+
+/** Every second point of a volume along each axis; itself where that would be too few. */
+export function coarser(volume) {
+  const { values, origin, spacing, shape } = volume;
+  if (Math.min(...shape) < 2 * FEWEST) return volume;
+  const [mx, my, mz] = shape.map((points) => Math.ceil(points / 2));
+  const [plane, row] = [shape[1] * shape[2], shape[2]];
+  const some = new Float32Array(mx * my * mz);
+  let end = 0;
+  for (let i = 0; i < mx; i++) {
+    for (let j = 0; j < my; j++) {
+      const start = 2 * i * plane + 2 * j * row;
+      for (let k = 0; k < mz; k++) some[end++] = values[start + 2 * k];
+    }
+  }
+  return { values: some, origin, spacing: spacing.map((step) => 2 * step), shape: [mx, my, mz] };
 }
 
 /** Values at `positions` (3 numbers each), trilinear; outside the grid that of its border. */

@@ -24,7 +24,8 @@ class Model:
         return nablaviz.load_model("sap-fit").predict(molecule)
 
 ds = nablaviz.sample()
-panel = nablaviz.compare([ds[44], ds[39], ds[1]], Model(), row=1)
+rows = [ds.table.index[ds.table["smiles"] == smiles][0] for smiles in ("CO", "CF", "CC(N)=O")]
+panel = nablaviz.compare(ds.select(rows), Model(), row=1)
 panel
 """
 """Methanol, of which the model knows nothing; CH3F; acetamide."""

@@ -1,6 +1,6 @@
 // Contours fields for test_surface.py: `node contour.mjs JOBS`, a JSON file; prints JSON.
 import { readFileSync } from "node:fs";
-import { contour, findRanges } from "../../js/src/isosurface.js";
+import { contour } from "../../js/src/isosurface.js";
 import { sortTriangles } from "../../js/src/surfaces.js";
 import { decodeVolume, sample } from "../../js/src/volume.js";
 
@@ -19,7 +19,7 @@ const jobs = {
   },
   noise: ({ shape, values, level }) => {
     const volume = { values: Float32Array.from(values), shape, origin: [0, 0, 0], spacing: [1, 1, 1] };
-    const { positions, indices } = contour({ ...volume, bricks: findRanges(volume) }, level);
+    const { positions, indices } = contour({ ...volume }, level);
     return { positions: list(positions), indices: list(indices) };
   },
   sort: ({ positions, clear, facing }) => {
