@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +25,17 @@ def chromium() -> str:
         verdict = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
         verdict("no Chromium: install it, or name one in NABLAVIZ_CHROMIUM")
     return path
+
+
+@pytest.fixture
+def run_async() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Like ``asyncio.run``, in another thread: in that of the browser tests Playwright keeps a loop running."""
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, coroutine).result()
+
+    return run
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
