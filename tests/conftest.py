@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,15 +25,16 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture
-def run_async() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Like ``asyncio.run``, in another thread: in that of the browser tests Playwright keeps a loop running."""
-
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, coroutine).result()
-
-    return run
+@pytest.fixture(autouse=True)
+def no_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hide Playwright's event loop, which goes on running in this thread, from all but the browser tests."""
+    if request.node.get_closest_marker("browser"):
+        yield
+        return
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

@@ -159,6 +159,7 @@ def test_picks_of_python_show_in_the_browser(notebook):
 
 def test_arrow_keys_reach_python_and_not_the_notebook(notebook):
     selected = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    notebook.page.locator(".nablaviz-viewer").first.focus()
     before = notebook.page.evaluate(selected)
     for key in ("ArrowDown", "ArrowUp", "ArrowRight", "ArrowLeft"):
         notebook.page.locator(".nablaviz-viewer").first.press(key)

@@ -348,7 +348,7 @@ class Slow:
         return Prediction(molecule, hamiltonian=nablaviz.Conformer(molecule).core_hamiltonian)
 
 
-def test_what_takes_long_does_not_block_the_loop(dataset, run_async):
+def test_what_takes_long_does_not_block_the_loop(dataset):
     async def work():
         panel = nablaviz.compare(dataset, Slow())
         assert "array" not in panel.views.titles.value
@@ -363,11 +363,11 @@ def test_what_takes_long_does_not_block_the_loop(dataset, run_async):
         assert panel.comparison.molecule is dataset[2].molecule  # it waits
         return panel
 
-    panel = run_async(work())
+    panel = asyncio.run(work())
     assert [len(view.drawn) for view in panel.views.viewers] == [1, 1, 1]
 
 
-def test_a_functional_can_be_stopped_and_started_again(dataset, run_async):
+def test_a_functional_can_be_stopped_and_started_again(dataset):
     async def work():
         panel = nablaviz.compare(dataset, "PBE", row=2)
         progress = panel.source.progress
@@ -384,4 +384,4 @@ def test_a_functional_can_be_stopped_and_started_again(dataset, run_async):
         assert panel.comparison.names == ("DFT", "PBE")
         assert progress.layout.display == "none"
 
-    run_async(work())
+    asyncio.run(work())

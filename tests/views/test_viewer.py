@@ -168,7 +168,7 @@ def test_steps_reach_their_callbacks():
     assert len(steps) == 3
 
 
-def test_png_comes_from_the_browser_or_not_at_all(run_async):
+def test_png_comes_from_the_browser_or_not_at_all():
     view, asked = Viewer(WATER), []
     view.send = asked.append
 
@@ -178,10 +178,10 @@ def test_png_comes_from_the_browser_or_not_at_all(run_async):
         view._handle_custom_msg({"kind": "picture"}, [memoryview(b"png")])
         return await waiting
 
-    assert run_async(answered()) == [b"png", b"png"]
+    assert asyncio.run(answered()) == [b"png", b"png"]
     assert asked == [{"kind": "picture"}] * 2
     with pytest.raises(TimeoutError, match=r"no picture within 0.01 s"):
-        run_async(view.to_png(timeout=0.01))
+        asyncio.run(view.to_png(timeout=0.01))
 
 
 def test_all_viewers_share_one_library():
