@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, overload
+from typing import Any, ClassVar, Generic, Self
 
 import torch
 
 from nablaviz.data.baseline_cache import BaselineCache
-from nablaviz.models.interface import ModelCard, Prediction, SampleT, as_list
+from nablaviz.models.interface import ModelCard, Prediction, SampleT
+from nablaviz.models.predictor import Predictor
 from nablaviz.molecule import Conformer, Molecule
 
 PAIRS = 20_000
 """Directed atom pairs that are predicted at once."""
 
 
-class Network(torch.nn.Module, ABC, Generic[SampleT]):
+class Network(torch.nn.Module, Predictor, Generic[SampleT]):
     """A model with settings, tensors and a card; see :class:`~nablaviz.models.interface.Trainable`.
 
     Subclasses set ``architecture``, ``kind`` and ``Settings``, call ``super().__init__(settings)``
@@ -37,7 +38,6 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
     architecture: ClassVar[str]
     kind: ClassVar[str]
     Settings: ClassVar[type]
-    card: ModelCard
 
     def __init__(self, settings: Any = None) -> None:
         super().__init__()
@@ -70,15 +70,8 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
     def loss(self, batch: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         raise NotImplementedError(f"{self.card.name} has nothing to train")
 
-    @overload
-    def predict(self, molecules: Molecule) -> Prediction: ...
-    @overload
-    def predict(self, molecules: Sequence[Molecule]) -> list[Prediction]: ...
-    def predict(self, molecules: Molecule | Sequence[Molecule]) -> Prediction | list[Prediction]:
-        """Predict one molecule or several, in batches of at most ``PAIRS`` atom pairs."""
-        found = as_list(molecules)
-        for molecule in found:
-            self.card.check_elements(molecule.numbers)
+    def predict_all(self, molecules: list[Molecule]) -> list[Prediction]:
+        """Predictions in batches of at most ``PAIRS`` atom pairs, in evaluation mode."""
         training = self.training
         if training:
             self.eval()
@@ -86,7 +79,7 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
             predictions: list[Prediction] = []
             batch: list[SampleT] = []
             pairs = 0
-            for molecule in found:
+            for molecule in molecules:
                 sample = self.prepare(Conformer(molecule), labels=False)
                 size = self.size(sample)
                 if batch and pairs + size > PAIRS:
@@ -99,7 +92,7 @@ class Network(torch.nn.Module, ABC, Generic[SampleT]):
         finally:
             if training:
                 self.train()
-        return predictions[0] if isinstance(molecules, Molecule) else predictions
+        return predictions
 
     @property
     def device(self) -> torch.device:

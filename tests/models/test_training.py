@@ -53,14 +53,6 @@ def data(conformers):
     return prepare(small(), conformers[:11], conformers[11:], progress=False)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def go(data, settings=SHORT, model=None, **options):
     return train(model or small(), data, settings, device="cpu", progress=False, **options)
 

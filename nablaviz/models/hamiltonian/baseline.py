@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import overload
-
 from nablaviz.chem import baselines
-from nablaviz.models.interface import HAMILTONIAN, ModelCard, Prediction, as_list
+from nablaviz.models.interface import HAMILTONIAN, ModelCard, Prediction
+from nablaviz.models.predictor import Predictor
 from nablaviz.molecule import Molecule
 
 
-class Baseline:
+class Baseline(Predictor):
     """A Hamiltonian that needs no training; see :func:`nablaviz.chem.baselines.baseline`.
 
     Parameters
@@ -29,15 +27,7 @@ class Baseline:
             raise ValueError(f"no baseline {name!r}; there are {', '.join(baselines.BASELINES)}")
         self.card = ModelCard(name, "baseline", HAMILTONIAN, {"baseline": name})
 
-    @overload
-    def predict(self, molecules: Molecule) -> Prediction: ...
-    @overload
-    def predict(self, molecules: Sequence[Molecule]) -> list[Prediction]: ...
-    def predict(self, molecules: Molecule | Sequence[Molecule]) -> Prediction | list[Prediction]:
-        """Compute one molecule or several."""
-        found = as_list(molecules)
-        for molecule in found:
-            self.card.check_elements(molecule.numbers)
+    def predict_all(self, molecules: list[Molecule]) -> list[Prediction]:
+        """The baseline of each."""
         name = self.card.name
-        predictions = [Prediction(m, hamiltonian=baselines.baseline(name, m)) for m in found]
-        return predictions[0] if isinstance(molecules, Molecule) else predictions
+        return [Prediction(m, hamiltonian=baselines.baseline(name, m)) for m in molecules]

@@ -29,6 +29,9 @@ VALENCE = {1: 1, 6: 4, 7: 5, 8: 6, 9: 7, 16: 6, 17: 7, 35: 7}
 KINDS = 3
 """Densities of the neighbours: of hydrogens, of other atoms, of these by their valence electrons."""
 
+ROUNDING = 1e-12
+"""Mean square of a feature that is taken for noise, in that of the largest."""
+
 
 @dataclass(frozen=True)
 class RidgeSettings(DeltaSettings):
@@ -218,7 +221,12 @@ class Ridge(Delta):
 
 
 def _solve(gram: Tensor, right: Tensor, penalty: float) -> Tensor:
-    """Weights of a ridge regression whose features are brought to unit mean square first."""
-    unit = gram.diagonal().clamp(min=1e-30).sqrt()
+    """Weights of a ridge regression whose features are brought to unit mean square first.
+
+    Features that symmetry makes 0 are not quite: brought to the size of the others, that noise would be
+    learned, with weights without bound.
+    """
+    squares = gram.diagonal()
+    unit = squares.clamp(min=max(ROUNDING * squares.max().item(), 1e-30)).sqrt()
     scaled = gram / torch.outer(unit, unit) + penalty * torch.eye(len(gram), dtype=gram.dtype)
     return torch.linalg.solve(scaled, right / unit[:, None]) / unit[:, None]

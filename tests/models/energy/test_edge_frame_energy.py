@@ -21,14 +21,6 @@ from nablaviz.models.training_set import prepare
 SIZES = {"channels": 8, "layers": 2, "hidden": 16}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def conformers():
     return [nablaviz.sample()[row] for row in (0, 1, 300, 301)]

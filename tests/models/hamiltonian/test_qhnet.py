@@ -18,14 +18,6 @@ TINY = {"channels": 4, "bottleneck": 3, "layers": 2, "block_layers": 2, "radial"
 TARGETS = [(NONE, ATOMIC), ("sap-fit", LOWDIN)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def conformers():
     return [nablaviz.sample()[row] for row in (0, 300)]  # CCBr, C1CCSC1
