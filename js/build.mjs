@@ -11,7 +11,6 @@ const vendored = join(here, "node_modules/3dmol");
 mkdirSync(out, { recursive: true });
 copyFileSync(join(vendored, "build/3Dmol-min.js"), join(out, "3Dmol-min.js"));
 copyFileSync(join(vendored, "LICENSE"), join(out, "3Dmol.LICENSE"));
-copyFileSync(join(here, "src/page.css"), join(out, "page.css"));
 for (const [name, entry] of Object.entries({ viewer: "src/index.js", levels: "src/levels.js", page: "src/page.js" })) {
   await build({
     absWorkingDir: here,

@@ -6,12 +6,11 @@ import html
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
-from ipywidgets import HTML, Box, VBox
+from ipywidgets import HTML, Box
 
 from nablaviz.data.catalog import Catalog
 from nablaviz.data.conditions import RELATIVE
@@ -23,13 +22,11 @@ from nablaviz.views.conformer_view import ConformerView
 from nablaviz.views.filters import Filters
 from nablaviz.views.notice import Notice, announced
 from nablaviz.views.paged_table import PagedTable
+from nablaviz.views.panel import Panel
 from nablaviz.views.scatter_view import ScatterView
-from nablaviz.views.theme import Theme
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STATIC = Path(__file__).parent / "static"
 
 TABLE = (
     "row", "smiles", "n_atoms", "conformation_id", RELATIVE, "energy", "formation_energy",
@@ -70,7 +67,7 @@ class Rows(traitlets.List):
         return rows
 
 
-class BrowserPanel(VBox):
+class BrowserPanel(Panel):
     """Filters, a table, a plot, a drawing and a 3D view of a dataset.
 
     What is selected in one is selected in all. Arrow keys in the table or in the 3D view step from
@@ -108,7 +105,6 @@ class BrowserPanel(VBox):
         held = [c for c in SHOWN if summary["count"][c] > 0]
         varying = [c for c in held if summary["max"][c] > summary["min"][c]]
         self._order = np.arange(len(dataset))
-        self.theme = Theme()
         self.head = HTML()
         self.filters = Filters(self.catalog, summary, ranges)
         self.list = PagedTable(self.catalog.table, [c for c in TABLE if c in held], page_size)
@@ -117,10 +113,7 @@ class BrowserPanel(VBox):
         self.list.add_class("nablaviz-list")
         parts = Box([self.plot, self.conformer, self.conformer.side, self.list])
         parts.add_class("nablaviz-parts")
-        style = HTML(f"<style>{(STATIC / 'browse.css').read_text()}</style>")
-        style.layout.display = "none"
-        super().__init__([style, self.theme, self.head, self.filters, self.status, parts])
-        self.add_class("nablaviz-browse")
+        super().__init__("browse", [self.head, self.filters, self.status, parts])
         self.filters.on_change(self._filter)
         self.list.on_select(self._select)
         self.list.on_sort(self._sort)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
-from ipywidgets import HTML, Box, VBox
+from ipywidgets import Box, VBox
 
 from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.data.dataset import Dataset
@@ -24,12 +24,10 @@ from nablaviz.views.export_menu import ExportMenu
 from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.notice import announced
 from nablaviz.views.orbital_views import SMALLEST, OrbitalViews
-from nablaviz.views.theme import Theme
+from nablaviz.views.panel import Panel
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STATIC = Path(__file__).parent / "static"
 
 
 def compare(
@@ -69,7 +67,7 @@ class Orbital(traitlets.Int):
         return index
 
 
-class ComparisonPanel(VBox):
+class ComparisonPanel(Panel):
     """Three linked 3D views, energy levels, matrices and tables of two Hamiltonians of a conformer.
 
     The reference is the dataset's, the other what ``other`` gives. Click a level, or step with the arrow keys
@@ -103,7 +101,6 @@ class ComparisonPanel(VBox):
         self.source = Comparisons(dataset, None if other is None else second(other, dataset), self._take)
         self._label = "HOMO"
         self._quiet = False
-        self.theme = Theme()
         self.choice = ConformerChoice(dataset)
         self.views = OrbitalViews(height)
         self.levels = Levels(height=480)
@@ -113,11 +110,8 @@ class ComparisonPanel(VBox):
         card.add_class("nablaviz-levels-card")
         lower = Box([card, self.details])
         lower.add_class("nablaviz-lower")
-        style = HTML(f"<style>{(STATIC / 'compare.css').read_text(encoding='utf-8')}</style>")
-        style.layout.display = "none"
         self._needing = [self.views.bar, lower, self.export]
-        super().__init__([style, self.theme, self.choice, self.source, self.views, lower, self.export])
-        self.add_class("nablaviz-compare")
+        super().__init__("compare", [self.choice, self.source, self.views, lower, self.export])
         self.choice.row = self.row = row
         traitlets.link((self.choice, "row"), (self, "row"))
         traitlets.link((self.views, "isovalue"), (self, "isovalue"))

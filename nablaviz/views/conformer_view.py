@@ -67,7 +67,7 @@ class ConformerView(VBox):
         self.depiction_notice = Notice()
         self.facts = HTML()
         for control in (self.shown, self.color, self.forces):
-            control.add_class("nablaviz-axis")
+            control.add_class("nablaviz-control")
             control.observe(lambda _: self._draw(), "value")
         bar = Box([self.shown, self.color, self.forces])
         bar.add_class("nablaviz-bar")

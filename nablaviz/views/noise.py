@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from ipywidgets import HTML, Box, FloatLogSlider, IntSlider, VBox
 
@@ -11,17 +9,15 @@ from nablaviz.chem.comparison import solution
 from nablaviz.chem.noise import BASES, perturbed, response
 from nablaviz.molecule import Conformer
 from nablaviz.views.noise_figure import noise_figure
+from nablaviz.views.panel import Panel
 from nablaviz.views.plot import Plot
 from nablaviz.views.property_table import error_table
-from nablaviz.views.theme import Theme
-
-STATIC = Path(__file__).parent / "static"
 
 SMALLEST, LARGEST = -6, -2
 """Powers of ten of the sizes to choose from, Eh."""
 
 
-class Noise(VBox):
+class Noise(Panel):
     """The same noise added in the atomic orbitals and in Löwdin's basis, side by side.
 
     Parameters
@@ -54,15 +50,11 @@ class Noise(VBox):
         self.plot = Plot(height=height)
         self.errors = HTML()
         self.errors.add_class("nablaviz-tables")
-        self.theme = Theme()
         bar = Box([self.size, self.draw])
         bar.add_class("nablaviz-bar")
         card = VBox([bar, self.plot, self.errors])
         card.add_class("nablaviz-details")
-        style = HTML(f"<style>{(STATIC / 'compare.css').read_text(encoding='utf-8')}</style>")
-        style.layout.display = "none"
-        super().__init__([style, self.theme, card])
-        self.add_class("nablaviz-compare")
+        super().__init__("compare", [card])
         for control in (self.size, self.draw):
             control.add_class("nablaviz-control")
             control.observe(lambda _: self._show(), "value")

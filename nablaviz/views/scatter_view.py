@@ -73,7 +73,7 @@ class ScatterView(VBox):
         self.plot.on_click(self._click)
         self.plot.on_region(self._region)
         for control in (self.x, self.y, self.color):
-            control.add_class("nablaviz-axis")
+            control.add_class("nablaviz-control")
             control.observe(lambda _: self._draw(), "value")
         bar = Box([self.y, self.x, self.color])
         bar.add_class("nablaviz-bar")
