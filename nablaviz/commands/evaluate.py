@@ -23,10 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scf", action="store_true", help="count SCF iterations from predicted Hamiltonians")
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the errors of each conformer (CSV)")
     parser.add_argument("--card", action="store_true", help="write the means into the model file's card")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where slow baselines are kept (default: nablaviz/baselines in the user's cache directory)",
+    )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
 def run(args: argparse.Namespace) -> None:
+    from nablaviz.data.baseline_cache import BaselineCache, default_folder
     from nablaviz.data.formats import open as open_dataset
     from nablaviz.models.library import load_model
     from nablaviz.models.network import Network
@@ -36,7 +43,8 @@ def run(args: argparse.Namespace) -> None:
     own = model if isinstance(model, Network) and Path(args.model).is_file() else None
     if args.card and own is None:
         raise ValueError(f"--card needs a model file, not the name {args.model!r}")
-    result = benchmark(model, open_dataset(args.data), args.split, scf=args.scf)
+    cache = BaselineCache(args.cache or default_folder())
+    result = benchmark(model, open_dataset(args.data), args.split, scf=args.scf, cache=cache)
     if args.rows:
         part = args.rows.with_name(f".{args.rows.name}.part")
         result.rows.to_csv(part, index=False)

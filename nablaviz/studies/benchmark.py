@@ -15,6 +15,8 @@ from nablaviz.studies.metrics import measure
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nablaviz.data.baseline_cache import BaselineCache
+
 ALL = "all"
 """What the rows of a dataset without splits are called."""
 
@@ -35,6 +37,7 @@ def benchmark(
     splits: Sequence[str] | None = None,
     *,
     scf: bool = False,
+    cache: BaselineCache | None = None,
     progress: bool = True,
 ) -> Benchmark:
     """Measure a model's errors on the splits of a dataset.
@@ -44,8 +47,8 @@ def benchmark(
     splits
         Names that :func:`~nablaviz.data.splits.split_rows` knows; by default every split there is but the
         training set, and all rows where there are no splits.
-    scf
-        Whether to count SCF iterations from the predicted Hamiltonians too.
+    scf, cache, progress
+        As for :func:`~nablaviz.studies.metrics.measure`.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def benchmark(
     rows, means = [], []
     for name in names:
         part = dataset if name == ALL else dataset.select(split_rows(table, name))
-        found = measure(model, part, scf=scf, progress=progress)
+        found = measure(model, part, scf=scf, cache=cache, progress=progress)
         rows.append(found.assign(split=name))
         means.append(summary(found).assign(split=name))
     return Benchmark(*(_split_first(pd.concat(parts, ignore_index=True)) for parts in (rows, means)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nablaviz.chem.comparison import Comparison
+    from nablaviz.data.baseline_cache import BaselineCache
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,22 @@ def _scf_iterations(conformer: Conformer, prediction: Prediction) -> dict[str, f
     return {"scf_iterations": float(guided), "scf_iterations_ratio": guided / plain}
 
 
-def measure(model: Model, dataset: Dataset, *, scf: bool = False, progress: bool = True) -> pd.DataFrame:
+def measure(
+    model: Model,
+    dataset: Dataset,
+    *,
+    scf: bool = False,
+    cache: BaselineCache | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
     """Predict every conformer of a dataset and measure the errors.
+
+    Parameters
+    ----------
+    scf
+        Whether to count SCF iterations from the predicted Hamiltonians too.
+    cache
+        Where slow baselines of models are kept.
 
     Returns
     -------
@@ -157,10 +173,15 @@ def measure(model: Model, dataset: Dataset, *, scf: bool = False, progress: bool
     import pandas as pd
     from tqdm.auto import tqdm
 
+    from nablaviz.models.network import Network
+
     if not len(dataset):
         raise ValueError("there are no conformers to measure errors on")
     rows = []
-    with tqdm(total=len(dataset), unit="conformer", disable=not progress) as bar:
+    remembering: AbstractContextManager[None] = nullcontext()
+    if cache and isinstance(model, Network):
+        remembering = model.remembering(cache, [c.molecule for c in dataset], progress=progress)
+    with remembering, tqdm(total=len(dataset), unit="conformer", disable=not progress) as bar:
         for start in range(0, len(dataset), CHUNK):
             conformers = list(dataset[start : start + CHUNK])
             predictions = model.predict([c.molecule for c in conformers])

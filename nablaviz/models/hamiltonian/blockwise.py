@@ -134,7 +134,12 @@ class Blockwise(Delta):
         detached = torch.stack([absolute, squared]).detach()
         sums = detached.new_zeros(2, len(batch.samples)).index_add(1, owner, detached) / batch.elements
         metrics = self._metrics(sums[0], sums[1].sqrt())
-        return (mean + mean_square.clamp(min=1e-16).sqrt()) / self.unit, metrics
+        return self._objective(mean, mean_square.clamp(min=1e-16).sqrt()) / self.unit, metrics
+
+    @staticmethod
+    def _objective(mean: Tensor, root_mean_square: Tensor) -> Tensor:
+        """What is made small, of the errors of a batch's coefficients, Eh."""
+        return mean + root_mean_square
 
     def _coefficients(self, batch: BlockBatch) -> list[Coefficients]:
         joined, samples = batch.joined, batch.samples
