@@ -72,6 +72,18 @@ def errors(conformer: Conformer, prediction: Prediction, *, scf: bool = False) -
     DataError
         If a label is not finite; the message names the conformer.
     """
+    return _errors(conformer, prediction, _pair(conformer, prediction), scf)
+
+
+def _pair(conformer: Conformer, prediction: Prediction) -> Comparison | None:
+    """The two Hamiltonians, where both are there."""
+    there = conformer.hamiltonian is not None and prediction.hamiltonian is not None
+    return comparison(conformer, prediction) if there else None
+
+
+def _errors(
+    conformer: Conformer, prediction: Prediction, pair: Comparison | None, scf: bool
+) -> dict[str, float]:
     found: dict[str, float] = {}
     reference = _total_energy(conformer)
     if reference is not None and prediction.energy is not None:
@@ -82,8 +94,8 @@ def errors(conformer: Conformer, prediction: Prediction, *, scf: bool = False) -
         norms = np.linalg.norm(label) * np.linalg.norm(prediction.forces)
         found["force_mae"] = float(np.abs(prediction.forces - label).mean())
         found["force_cosine"] = float((prediction.forces * label).sum() / norms) if norms else 0.0
-    if conformer.hamiltonian is not None and prediction.hamiltonian is not None:
-        found |= _hamiltonian_errors(comparison(conformer, prediction))
+    if pair is not None:
+        found |= _hamiltonian_errors(pair)
         if scf:
             found |= _scf_iterations(conformer, prediction)
     return found
@@ -162,8 +174,9 @@ def measure(
     -------
     pandas.DataFrame
         A row per conformer: ``molecule`` (what counts as one), ``moses_id``, ``conformation_id``,
-        ``formula``, ``n_atoms``, ``energy`` and ``predicted_energy`` (total, Eh), and the measures of
-        :func:`errors`; NaN where there is no label or no prediction.
+        ``formula``, ``n_atoms``, ``energy`` and ``predicted_energy`` (total, Eh), of Hamiltonians ``homo``,
+        ``lumo``, ``predicted_homo`` and ``predicted_lumo`` (Eh), and the measures of :func:`errors`; NaN
+        where there is no label or no prediction.
 
     Raises
     ------
@@ -186,13 +199,20 @@ def measure(
             conformers = list(dataset[start : start + CHUNK])
             predictions = model.predict([c.molecule for c in conformers])
             for conformer, prediction in zip(conformers, predictions, strict=True):
-                rows.append(_row(conformer, prediction) | errors(conformer, prediction, scf=scf))
+                pair = _pair(conformer, prediction)
+                rows.append(_row(conformer, prediction, pair) | _errors(conformer, prediction, pair, scf))
                 bar.update()
     return pd.DataFrame(rows)
 
 
-def _row(conformer: Conformer, prediction: Prediction) -> dict[str, object]:
+def _row(conformer: Conformer, prediction: Prediction, pair: Comparison | None) -> dict[str, object]:
     molecule, energy = conformer.molecule, _total_energy(conformer)
+    frontier: dict[str, object] = {}
+    if pair is not None:
+        ours, theirs = pair.reference, pair.other
+        frontier = {
+            "homo": ours.homo, "lumo": ours.lumo, "predicted_homo": theirs.homo, "predicted_lumo": theirs.lumo,
+        }  # fmt: skip
     return {
         "molecule": conformer.moses_id or molecule.smiles or molecule.formula,
         "moses_id": conformer.moses_id,
@@ -201,6 +221,7 @@ def _row(conformer: Conformer, prediction: Prediction) -> dict[str, object]:
         "n_atoms": len(molecule),
         "energy": np.nan if energy is None else energy,
         "predicted_energy": np.nan if prediction.energy is None else prediction.energy,
+        **frontier,
     }
 
 
