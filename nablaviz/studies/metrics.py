@@ -211,7 +211,8 @@ def _row(conformer: Conformer, prediction: Prediction, pair: Comparison | None) 
     if pair is not None:
         ours, theirs = pair.reference, pair.other
         frontier = {
-            "homo": ours.homo, "lumo": ours.lumo, "predicted_homo": theirs.homo, "predicted_lumo": theirs.lumo,
+            "homo": ours.homo, "lumo": ours.lumo,
+            "predicted_homo": theirs.homo, "predicted_lumo": theirs.lumo,
         }  # fmt: skip
     return {
         "molecule": conformer.moses_id or molecule.smiles or molecule.formula,
