@@ -62,6 +62,8 @@ class BaselineCache:
     """A folder of baselines, about 30 kB for 10 atoms; it may be deleted at any time."""
 
     folder: Path
+    processes: int | None = None
+    "That compute what is missing; by default as many as there are processors for us."
 
     def path(self, name: str, molecule: Molecule) -> Path:
         """The file of one baseline of one molecule."""
@@ -88,17 +90,13 @@ class BaselineCache:
         _write(path, matrix)
         return (matrix + matrix.T) / 2  # as it will be read
 
-    def fill(
-        self, name: str, molecules: Iterable[Molecule], *, processes: int | None = None, progress: bool = True
-    ) -> int:
+    def fill(self, name: str, molecules: Iterable[Molecule], *, progress: bool = True) -> int:
         """Compute what is missing, several molecules at once; returns how many there were.
 
         What is finished is on disk: a call that was interrupted goes on where it was.
 
         Parameters
         ----------
-        processes
-            By default as many as there are processors for us.
         progress
             Whether to show a bar.
         """
@@ -109,7 +107,7 @@ class BaselineCache:
         # Largest first, so that none is left alone at the end.
         missing = {self.path(name, m): m for m in sorted(molecules, key=len, reverse=True)}
         missing = {path: m for path, m in missing.items() if not path.exists()}
-        count = min(processes or _processors(), len(missing))
+        count = min(self.processes or _processors(), len(missing))
         with tqdm(
             total=len(missing), desc=f"{name} baselines", unit="conformer", disable=not (progress and missing)
         ) as bar:

@@ -29,6 +29,11 @@ def training_sizes(table: pd.DataFrame) -> list[int]:
     return sorted({int(n) for n in table["train_size"].dropna()})
 
 
+def molecule_names(table: pd.DataFrame) -> pd.Series:
+    """What counts as one molecule: ``moses_id`` or, where there is none, the SMILES or the formula."""
+    return table["moses_id"].astype("string").fillna(table["smiles"]).fillna(table["formula"])
+
+
 def split_rows(table: pd.DataFrame, name: str) -> np.ndarray:
     """Row numbers of a split.
 

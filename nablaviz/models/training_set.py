@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.data.dataset import Dataset
-from nablaviz.data.splits import TRAIN, split_rows
+from nablaviz.data.splits import TRAIN, molecule_names, split_rows
 from nablaviz.models.network import Network
 from nablaviz.molecule import SYMBOLS, Conformer
 
@@ -59,7 +59,7 @@ def divide(dataset: Dataset, training: str | None = None, validation: str | None
     """
     table = dataset.table
     if table["split"].isna().all() and training is None and validation is None:
-        molecules = table["moses_id"].astype("string").fillna(table["smiles"]).fillna(table["formula"])
+        molecules = molecule_names(table)
         names = np.sort(molecules.unique().to_numpy(dtype=str))
         held = np.random.default_rng(0).permutation(names)[: int(np.ceil(HELD_OUT * len(names)))]
         mask = molecules.isin(held).to_numpy()
@@ -81,6 +81,7 @@ def prepare(
     validation: Dataset | Sequence[Conformer] = (),
     *,
     cache: BaselineCache | None = None,
+    callback: Callable[[int], object] | None = None,
     progress: bool = True,
 ) -> TrainingSet:
     """Make conformers ready for a model.
@@ -89,6 +90,8 @@ def prepare(
     ----------
     cache
         Where slow baselines are kept, and computed by several processes at once.
+    callback
+        Called after each conformer with the number that is ready.
 
     Raises
     ------
@@ -126,5 +129,7 @@ def prepare(
             for part in (numbers, conformer.molecule.positions, *labels):
                 digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
             bar.update()
+            if callback:
+                callback(place + 1)
     held_out = samples[len(training) :]
     return TrainingSet(samples[: len(training)], held_out, names[: len(training)], digest.hexdigest()[:16])

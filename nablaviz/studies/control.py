@@ -1,0 +1,106 @@
+"""Who works on a folder, and what it is asked to do: small files, so that any process can see and say."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nablaviz.data.atomic import replacing
+
+OWNER, REQUEST = "owner.json", "request"
+"""Who works on the folder; what it is asked."""
+
+PAUSE, STOP = "pause", "stop"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that works on a folder, or the last one that did."""
+
+    pid: int
+    started: float
+    "When the process did, seconds since the epoch: another process may have its number later."
+    host: str
+    address: str | None = None
+    "Of the Dask scheduler it was given."
+    workers: int | None = None
+    "How many it was told to start."
+    over: bool = False
+    "Whether it has ended its work on the folder."
+    fault: str = ""
+    "Why it gave up, if it did."
+
+    @classmethod
+    def of(cls, pid: int, address: str | None = None, workers: int | None = None) -> Owner:
+        """The owner that a living process is."""
+        import psutil
+
+        return cls(pid, psutil.Process(pid).create_time(), socket.gethostname(), address, workers)
+
+    @property
+    def session(self) -> str:
+        """What tells it from all others."""
+        return f"{self.host} {self.pid} {self.started}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is at work; a process on another machine is taken to be there."""
+        import psutil
+
+        if self.over or self.host != socket.gethostname():
+            return not self.over
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def owner(folder: Path) -> Owner | None:
+    """Who works on the folder, or did last; ``None`` if nobody ever did."""
+    try:
+        return Owner(**json.loads((folder / OWNER).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def write_owner(folder: Path, owner: Owner) -> None:
+    """Put down who works on the folder."""
+    with replacing(folder / OWNER) as file:
+        json.dump(asdict(owner), file)
+
+
+def alive(folder: Path) -> Owner | None:
+    """Who works on the folder, if anybody does."""
+    found = owner(folder)
+    return found if found and found.alive else None
+
+
+@contextmanager
+def taking(folder: Path) -> Iterator[Owner | None]:
+    """Inside, nobody else can become the owner; yields the one there is, if alive."""
+    from filelock import FileLock
+
+    with FileLock(folder / ".lock"):
+        yield alive(folder)
+
+
+def ask(folder: Path, request: str | None) -> None:
+    """Ask for ``PAUSE`` or ``STOP``; ``None`` takes that back."""
+    if request is None:
+        (folder / REQUEST).unlink(missing_ok=True)
+    else:
+        with replacing(folder / REQUEST) as file:
+            file.write(request)
+
+
+def asked(folder: Path) -> str | None:
+    """What has been asked for."""
+    try:
+        return (folder / REQUEST).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
