@@ -220,24 +220,30 @@ class Store(Dataset):
         groups = [m.row_group(g).num_rows for m in self._metadata for g in range(m.num_row_groups)]
         self._first_rows = np.concatenate([[0], np.cumsum(groups, dtype=np.int64)])
         self._groups = [(s, g) for s, m in enumerate(self._metadata) for g in range(m.num_row_groups)]
+        self._last: tuple[int, pa.Table] | None = None  # the group read last: rows are read in turn
 
     def __len__(self) -> int:
         return int(self._first_rows[-1])
 
     def _read(self, row: int) -> Conformer:
+        index = int(np.searchsorted(self._first_rows, row, side="right")) - 1
+        where = f"{self.shards[self._groups[index][0]]}, row {row}"
+        last = self._last
+        if last is None or last[0] != index:
+            self._last = last = index, self._read_group(index, where)
+        inside = row - int(self._first_rows[index])
+        return from_row(last[1].slice(inside, 1).to_pylist()[0], where)
+
+    def _read_group(self, index: int, where: str) -> pa.Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        index = int(np.searchsorted(self._first_rows, row, side="right")) - 1
         shard, group = self._groups[index]
-        path, inside = self.shards[shard], row - int(self._first_rows[index])
-        where = f"{path}, row {row}"
         try:  # a handle of its own for each read: safe in threads and after a fork
-            with pq.ParquetFile(path, metadata=self._metadata[shard]) as file:
-                record = file.read_row_group(group).slice(inside, 1).to_pylist()[0]
+            with pq.ParquetFile(self.shards[shard], metadata=self._metadata[shard]) as file:
+                return file.read_row_group(group)
         except (pa.ArrowException, OSError) as fault:
             raise DataError(f"{where}: {fault}") from fault
-        return from_row(record, where)
 
     def _read_table(self) -> pd.DataFrame:
         import pyarrow as pa

@@ -146,6 +146,8 @@ class Work:
 
     def train(self) -> None:
         """Train the model, from its last checkpoint if there is one."""
+        import lightning_fabric  # noqa: F401  (it takes seconds to load, which are not training's)
+
         from nablaviz.models.training import train
         from nablaviz.models.training_set import prepare
 
@@ -204,11 +206,13 @@ class Work:
 
         if getattr(model.settings, "baseline", None) not in SLOW:
             return
-        places = [(part, row) for part in parts for row in range(len(part))]
-        for done, place in enumerate(np.random.default_rng().permutation(len(places)).tolist(), 1):
-            part, row = places[place]
-            with model.remembering(self.cache, [part[row].molecule], progress=False):
-                self.tell(f"computing baselines: {done} of {len(places)}")
+        slices = [part[start : start + PART] for part in parts for start in range(0, len(part), PART)]
+        done, count = 0, sum(map(len, parts))
+        for place in np.random.default_rng().permutation(len(slices)).tolist():
+            for conformer in slices[place]:
+                with model.remembering(self.cache, [conformer.molecule], progress=False):
+                    done += 1
+                    self.tell(f"computing baselines: {done} of {count}")
 
     def measure(self) -> None:
         """Measure the errors on the splits that have not been measured, and put down their means."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from nablaviz.models.history import read_history
 from nablaviz.studies import control
+from nablaviz.studies.estimates import estimate as estimate
 from nablaviz.studies.execution import ERRORS, SUMMARY
 from nablaviz.studies.state import FAILED, FINISHED, STOPPED, WAITING, State, finished, read_state
 from nablaviz.studies.study import Run, find, read, runs
