@@ -41,8 +41,7 @@ def covariates(
     catalog
         Of the dataset.
     split
-        The split of each row where it is not the dataset's own; the rows of ``"train"`` are what distances
-        are measured to.
+        The split of each row, by default the dataset's own; distances are to the rows of ``"train"``.
     tell
         Told how far it is; may raise to stop.
 
@@ -67,7 +66,7 @@ def covariates(
     found = table[PLAIN].copy()
     found.index.name = "row"
     if split is not None:
-        found["split"] = split.fillna(found["split"])
+        found["split"] = split
     names = table["moses_id"].astype("string")
     found.insert(0, "molecule", names.fillna(table["smiles"]).fillna(table["formula"]))
     tell("Scaffolds and functional groups", None)

@@ -12,7 +12,7 @@ from nablaviz.studies.covariates import FINGERPRINT, GEOMETRY
 if TYPE_CHECKING:
     import pandas as pd
 
-ELEMENT, FUNCTIONAL, SCAFFOLD, SPLIT = "element", "functional group", "scaffold", "split"
+ELEMENT = "element"
 
 QUARTERS = {
     "n_atoms": ("few atoms", "many atoms", "", ".0f"),
@@ -22,6 +22,29 @@ QUARTERS = {
     RELATIVE: ("low conformers", "high conformers", " kcal/mol", ".2f"),
 }
 """Numbers of which the lowest and the highest quarter are groups: what these are called, unit, format."""
+
+
+KIND_OF = {
+    "elements": "element",
+    "functional_groups": "functional group",
+    "scaffold": "scaffold",
+    "split": "split",
+}
+
+
+def members(covariates: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Who has which element, functional group, scaffold or split: boolean, a column for each name."""
+    import pandas as pd
+
+    values = covariates[column]
+    if column in ("scaffold", "split"):
+        values = [
+            () if missing else (name or "no rings",)
+            for name, missing in zip(values, values.isna(), strict=True)
+        ]
+    names = sorted({name for each in values for name in each})
+    found = {name: np.array([name in each for each in values], dtype=bool) for name in names}
+    return pd.DataFrame(found, index=covariates.index, columns=names)
 
 
 def groups(covariates: pd.DataFrame) -> pd.DataFrame:
@@ -41,17 +64,10 @@ def groups(covariates: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     found: dict[tuple[str, str], np.ndarray] = {}
-    for column, kind in (("elements", ELEMENT), ("functional_groups", FUNCTIONAL)):
-        sets = covariates[column]
-        names = sorted(
-            {name for names in sets for name in names} - ({"C", "H"} if kind == ELEMENT else set())
-        )
-        for name in names:
-            found[kind, name] = np.array([name in names for names in sets], dtype=bool)
-    for column, kind in (("scaffold", SCAFFOLD), ("split", SPLIT)):
-        values = covariates[column].dropna().unique()
-        for name in sorted(values) if len(values) > 1 else []:
-            found[kind, name or "no rings"] = (covariates[column] == name).fillna(False).to_numpy(dtype=bool)
+    for column, kind in KIND_OF.items():
+        for name, member in members(covariates, column).items():
+            if name not in ("C", "H") or kind != ELEMENT:
+                found[kind, str(name)] = member.to_numpy()
     for column, (low, high, unit, form) in QUARTERS.items():
         values = covariates[column].to_numpy(dtype=float)
         if not np.isfinite(values).any():
