@@ -15,10 +15,13 @@ _PUBLIC = {
     "Molecule": "nablaviz.molecule",
     "browse": "nablaviz.views.browse",
     "compare": "nablaviz.views.compare",
+    "errors": "nablaviz.views.errors",
     "label": "nablaviz.chem.dft",
+    "learning_curves": "nablaviz.views.learning_curves",
     "load_model": "nablaviz.models.library",
     "open": "nablaviz.data.formats",
     "sample": "nablaviz.data.sample",
+    "watch_training": "nablaviz.views.training",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

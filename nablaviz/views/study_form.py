@@ -1,0 +1,147 @@
+"""The form in which a study is made: models, sizes, seeds, splits, budget, device."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+
+from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatText, Text, VBox
+
+from nablaviz.models.library import ARCHITECTURES
+from nablaviz.models.schedule import UNITS
+from nablaviz.studies.study import Contender, Study
+from nablaviz.studies.subsets import TEST_SPLITS
+from nablaviz.views.curve_figure import SPLITS
+from nablaviz.views.notice import Notice
+
+DEVICES = "auto", "cpu", "cuda"
+
+FIRST = Study(
+    "sample",
+    (Contender("LR", "composition"), Contender("descriptors", "descriptors"), Contender("PaiNN", "painn")),
+    (50, 100, 200, 400),
+    (0, 1, 2),
+    budget=500,
+)
+"""What the form begins with."""
+
+
+class ContenderLine(Box):
+    """One model: what it is called, its architecture, its settings."""
+
+    def __init__(self, contender: Contender, remove: Callable[[ContenderLine], None]) -> None:
+        self.name = Text(contender.name, description="model", placeholder="name")
+        self.architecture = Dropdown(options=list(ARCHITECTURES), value=contender.architecture)
+        self.settings = Text(
+            _written(contender.settings), placeholder="settings, such as channels=32 layers=2"
+        )
+        self.remove = Button(description="✕", tooltip="Take this model out of the study")
+        self.remove.on_click(lambda _: remove(self))
+        super().__init__([self.name, self.architecture, self.settings, self.remove])
+        self.add_class("nablaviz-contender")
+
+    @property
+    def contender(self) -> Contender:
+        """What is written.
+
+        Raises
+        ------
+        ValueError
+            If a setting has no value.
+        """
+        settings = {}
+        for part in shlex.split(self.settings.value):
+            name, equals, value = part.partition("=")
+            if not (name and equals):
+                raise ValueError(f"{self.name.value}: a setting is name=value, not {part!r}")
+            settings[name] = value
+        name = self.name.value.strip() or self.architecture.value
+        return Contender(name, self.architecture.value, settings)
+
+
+class StudyForm(VBox):
+    """Everything a study consists of, and the button that starts it.
+
+    Parameters
+    ----------
+    study
+        What it shows at first.
+    start, estimate
+        Called when the buttons are pressed.
+    """
+
+    def __init__(
+        self, study: Study, start: Callable[[Study], None], estimate: Callable[[Study], None]
+    ) -> None:
+        self.data = Text(study.data, description="data", placeholder="sample, or a file")
+        self.lines = VBox([ContenderLine(contender, self._remove) for contender in study.contenders])
+        self.more = Button(description="+ model", tooltip="Add a model to the study")
+        self.sizes = Text(_listed(study.sizes), description="training sizes (conformers)")
+        self.seeds = Text(_listed(study.seeds), description="seeds")
+        self.splits = {
+            name: Checkbox(name in study.splits, description=SPLITS[name], indent=False)
+            for name in TEST_SPLITS
+        }
+        self.budget = FloatText(study.budget, description="budget of a run")
+        self.unit = Dropdown(options=UNITS, value=study.unit)
+        self.device = Dropdown(options=DEVICES, value=study.device, description="device")
+        self.estimate = Button(description="Estimate the time", tooltip="Time a few steps of each model")
+        self.start = Button(description="Start", button_style="primary")
+        self.notice = Notice()
+        tested = Box([HTML("test on"), *self.splits.values()])
+        first = Box([self.data, self.sizes, self.seeds])
+        second = Box([self.budget, self.unit, self.device, self.estimate, self.start])
+        for box in (first, tested, second):
+            box.add_class("nablaviz-line")
+        for control in (self.data, self.sizes, self.seeds, self.budget, self.unit, self.device):
+            control.add_class("nablaviz-control")
+        self.more.on_click(lambda _: self._add())
+        self.start.on_click(lambda _: self._pressed(start))
+        self.estimate.on_click(lambda _: self._pressed(estimate))
+        super().__init__([self.lines, self.more, first, tested, second, self.notice])
+        self.add_class("nablaviz-form")
+
+    @property
+    def study(self) -> Study:
+        """What is written.
+
+        Raises
+        ------
+        ValueError
+            If it is no study; the message says why.
+        """
+        return Study(
+            self.data.value.strip(),
+            tuple(line.contender for line in self.lines.children),
+            _numbers("training sizes", self.sizes.value),
+            _numbers("seeds", self.seeds.value),
+            tuple(name for name, box in self.splits.items() if box.value),
+            self.budget.value,
+            self.unit.value,
+            self.device.value,
+        )
+
+    def _pressed(self, act: Callable[[Study], None]) -> None:
+        with self.notice.guard():
+            act(self.study)
+
+    def _add(self) -> None:
+        self.lines.children = [*self.lines.children, ContenderLine(Contender("", "schnet"), self._remove)]
+
+    def _remove(self, line: ContenderLine) -> None:
+        self.lines.children = [each for each in self.lines.children if each is not line]
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError(f"{name} are whole numbers with commas between them, not {text!r}") from None
+
+
+def _written(settings: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
