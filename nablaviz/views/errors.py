@@ -122,7 +122,7 @@ class ErrorsPanel(Panel):
         for control in (self.model, self.question):
             control.observe(lambda _: self._judge(), "value")
         self.worst_of.observe(lambda _: self._rank(), "value")
-        self.orbitals.on_click(lambda _: self._compare())
+        self.orbitals.on_click(lambda _: self.compare_orbitals())
         self.theme.observe(lambda change: self._dark(change["new"]), "dark")
         self._display(False)
         self.judging.start()
@@ -257,7 +257,8 @@ class ErrorsPanel(Panel):
         models = [source.model for source in ordered]
         return next((m for m in models if getattr(getattr(m, "card", None), "kind", "") == HAMILTONIAN), None)
 
-    def _compare(self) -> None:
+    def compare_orbitals(self) -> None:
+        """Open the orbitals of the active conformer, of DFT and of the model, below."""
         from nablaviz.views.compare import ComparisonPanel
 
         for panel in self.comparison.children:
