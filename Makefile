@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check format js pins clean
+.PHONY: help setup lab study test check format js pins clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB_ARGS ?=
+STUDY_ARGS ?=
 TEST_ARGS ?=
 
 help:  ## what there is
@@ -15,6 +16,11 @@ setup: $(VENV)/dev .ci/chromium  ## all that the other targets need: the venv in
 
 lab: $(VENV)/lab  ## open JupyterLab on the first notebook (LAB_ARGS="--no-browser --port 9999")
 	@$(BIN)/nablaviz lab -- $(LAB_ARGS)
+
+study: $(VENV)/lab  ## a small study from end to end, in runs/study (STUDY_ARGS="--device cuda")
+	@$(BIN)/nablaviz study create runs/study reduced $(STUDY_ARGS)
+	@$(BIN)/nablaviz study run runs/study
+	@$(BIN)/nablaviz study report runs/study
 
 # The browser tests share a JupyterLab, so --dist loadgroup keeps them in one process.
 test: setup  ## run the tests (TEST_ARGS="-k store")

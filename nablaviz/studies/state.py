@@ -43,9 +43,10 @@ class State:
 def read_state(folder: Path) -> State:
     """The state of the run in a folder."""
     try:
-        return State(**json.loads((folder / STATE).read_text(encoding="utf-8")))
+        values = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # not begun; or it is being written in place
         return State()
+    return State(**{**values, "splits": tuple(values["splits"])})
 
 
 def finished(folder: Path, splits: Iterable[str]) -> bool:

@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,7 +174,7 @@ def create(folder: str | Path, study: Study) -> None:
     """
     folder = Path(folder)
     if study.data != "sample":
-        study = Study(**{**_fields(study), "data": str(Path(study.data).expanduser().resolve())})
+        study = replace(study, data=str(Path(study.data).expanduser().resolve()))
     fingerprint = check(study).fingerprint
     folder.mkdir(parents=True, exist_ok=True)
     with control.taking(folder) as owner:
@@ -265,10 +265,6 @@ def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _fields(study: Study) -> dict[str, Any]:
-    return {name: getattr(study, name) for name in study.__dataclass_fields__}
-
-
 def _study(values: dict[str, Any], path: Path) -> Study:
     try:
         contenders = tuple(Contender(**each) for each in values["contenders"])
@@ -288,6 +284,6 @@ def _read(folder: Path) -> tuple[Study, str]:
         if values.pop("format") != FORMAT:
             raise ValueError(f"not {FORMAT!r}")
         data = values.pop("fingerprint")
-    except (AttributeError, KeyError, ValueError) as fault:
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise ValueError(f"{path}: not a study of this version of nablaviz ({fault})") from fault
     return _study(values, path), data
