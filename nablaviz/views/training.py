@@ -239,7 +239,7 @@ class TrainingPanel(Panel):
                 raise
             else:
                 card = run.model.card
-                self.controls.say(f"{card.steps} steps in {card.seconds:.0f} s, ended by {run.reason}.")
+                self.controls.say(f"{card.steps} steps in {card.seconds:.0f} s: {run.reason}.")
                 resumable = self._watched.plan if run.reason == "stopped" else None
                 self._look(run.model, card.steps, card.seconds)
             finally:

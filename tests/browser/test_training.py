@@ -71,7 +71,7 @@ def test_start_stop_continue(notebook: Any) -> None:
     assert painted(notebook) != before
     now = page.locator(".nablaviz-numbers b").all_inner_texts()
     assert all(a != b for a, b in zip(first, now, strict=True))
-    assert "ended by stopped" in page.locator(".nablaviz-state").inner_text()
+    assert "s: stopped." in page.locator(".nablaviz-state").inner_text()
 
     steps = notebook.python("int(panel.history['step'].max())")
     resume.click()
