@@ -11,6 +11,7 @@ import numpy as np
 
 from nablaviz.chem import basis, quadrature
 from nablaviz.chem.dft import SCFError, Settings
+from nablaviz.chem.scf import Progress, atomic_orbitals, equations
 from nablaviz.molecule import SYMBOLS, Molecule
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ FUNCTIONALS = {
 
 GRID = (50, 194)
 """Shells on each atom and points on each shell for these: 1e-6 Eh on average from the grid of the labels."""
-
-Progress = Callable[[int, float, float], None]
 
 
 def baseline(name: str, molecule: Molecule) -> np.ndarray:
@@ -109,10 +108,8 @@ def _core(mol: gto.Mole) -> np.ndarray:
 
 
 def _minao(mol: gto.Mole) -> np.ndarray:
-    from nablaviz.chem.scf import SCF, atomic_orbitals
-
     level = Settings()
-    return SCF(mol, level.xc, level.auxbasis, level.grid).hamiltonian(atomic_orbitals(mol))
+    return equations(mol, level.xc, level.auxbasis, level.grid).hamiltonian(atomic_orbitals(mol))
 
 
 def _sap(mol: gto.Mole) -> np.ndarray:

@@ -47,8 +47,8 @@ class Solution:
 
     @property
     def band_energy(self) -> float:
-        """Sum of the energies of all electrons' orbitals, 2 Σ_occ ε, Eh."""
-        return float(self.orbitals.occupations @ self.orbitals.energies)
+        """As :attr:`~nablaviz.chem.orbitals.Orbitals.band_energy`, Eh."""
+        return self.orbitals.band_energy
 
     @cached_property
     def dipole(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nablaviz.chem import atoms, basis, dispersion, gpu
 from nablaviz.chem.quadrature import LEBEDEV
-from nablaviz.chem.scf import SCF, Solution, atomic_orbitals, occupied_orbitals
+from nablaviz.chem.scf import Progress, Solution, atomic_orbitals, equations, occupied_orbitals
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.units import AU2DEBYE, BOHR2ANGSTROM
 
@@ -80,6 +80,7 @@ def label(
     forces: bool = True,
     settings: Settings = Settings(),
     guess: np.ndarray | None = None,
+    progress: Progress | None = None,
 ) -> Conformer:
     """Compute the labels of one conformer by DFT.
 
@@ -94,6 +95,9 @@ def label(
     guess
         A Kohn–Sham matrix to start from, shape (n, n), Eh, PySCF order; by default a superposition
         of atomic densities.
+    progress
+        Called after each iteration with its number from 1, the energy and its change, Eh. What it raises
+        ends the calculation.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def label(
     start = _start(mol, guess)
     d2_energy, d2_forces = dispersion.d2(molecule)
     try:
-        solution, gradient = _solve(mol, settings, start, forces)
+        solution, gradient = _solve(mol, settings, start, forces, progress)
     except np.linalg.LinAlgError as fault:
         raise SCFError(f"{_name(molecule)}: {fault}") from fault
     if not solution.converged:
@@ -164,17 +168,17 @@ def _check_distances(molecule: Molecule) -> None:
 
 
 def _solve(
-    mol: gto.Mole, settings: Settings, start: np.ndarray, forces: bool
+    mol: gto.Mole, settings: Settings, start: np.ndarray, forces: bool, progress: Progress | None
 ) -> tuple[Solution, np.ndarray | None]:
     """Self-consistent field from orbitals and, if wanted, gradient ((N, 3), Eh/bohr)."""
     level = (mol, settings.xc, settings.auxbasis, settings.grid)
     tolerance = float(np.sqrt(settings.conv_tol))
     if _use_gpu(settings.device):
-        return gpu.solve(*level, start, tolerance, settings.max_cycle, forces)
-    field = SCF(*level)
-    solution = field.solve(start, tolerance, settings.max_cycle)
+        return gpu.solve(*level, start, tolerance, settings.max_cycle, forces, progress)
+    field = equations(*level)
+    solution = field.solve(start, tolerance, settings.max_cycle, progress)
     if not solution.converged:
-        patient = field.solve_patiently(start, tolerance, settings.max_cycle)
+        patient = field.solve_patiently(start, tolerance, settings.max_cycle, progress)
         solution = replace(patient, iterations=solution.iterations + patient.iterations)
     return solution, field.gradient(solution) if forces and solution.converged else None
 

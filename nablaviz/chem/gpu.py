@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nablaviz.chem import quadrature
-from nablaviz.chem.scf import Solution
+from nablaviz.chem.scf import Progress, Solution
 
 if TYPE_CHECKING:
     from pyscf import gto
@@ -33,6 +33,7 @@ def solve(
     tolerance: float,
     max_iterations: int,
     forces: bool,
+    progress: Progress | None = None,
 ) -> tuple[Solution, np.ndarray | None]:
     """Self-consistent field and gradient ((N, 3), Eh/bohr); the arguments are those of ``scf.SCF``."""
     import cupy
@@ -43,7 +44,13 @@ def solve(
     field.conv_tol, field.conv_tol_grad = tolerance**2, tolerance
     field.max_cycle = max_iterations
     energies = [np.nan, np.nan]
-    field.callback = lambda state: energies.append(float(state["e_tot"]))
+
+    def follow(state: dict[str, Any]) -> None:
+        energies.append(float(state["e_tot"]))
+        if progress:
+            progress(len(energies) - 2, energies[-1], energies[-1] - energies[-2])
+
+    field.callback = follow
     field.kernel(dm0=cupy.asarray(2 * orbitals @ orbitals.T))
     occupied = _host(field.mo_coeff)[:, _host(field.mo_occ) > 0]
     solution = Solution(

@@ -74,6 +74,16 @@ class Orbitals:
         """Energy of the LUMO less that of the HOMO, Eh."""
         return float(self.energies[self.lumo] - self.energies[self.homo])
 
+    @property
+    def band_energy(self) -> float:
+        """Sum of the energies of all electrons' orbitals, 2 Σ_occ ε = tr PH, Eh.
+
+        It is not the total energy, and does not differ from it by a constant: it counts the repulsion of
+        the electrons twice and leaves out that of the nuclei. Its errors, and its differences along a
+        coordinate, tell whether the occupied space and its energies are right.
+        """
+        return float(self.occupations @ self.energies)
+
     @cached_property
     def density_matrix(self) -> np.ndarray:
         """P = 2 C_occ C_occᵀ, shape (n, n)."""

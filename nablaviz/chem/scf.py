@@ -8,6 +8,9 @@ converged is the exact one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +37,12 @@ SINGLE_ENOUGH = 2e-5
 
 REFRESH = 0.02
 """The exact Hamiltonian is computed anew when the orbital gradient has fallen by this factor since."""
+
+Progress = Callable[[int, float, float], None]
+"""Called after each iteration with its number from 1, the energy and its change, Eh. What it raises ends the
+calculation."""
+
+_KEPT: ContextVar[dict[Any, SCF] | None] = ContextVar("kept", default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +75,32 @@ def occupied_orbitals(mol: gto.Mole, hamiltonian: np.ndarray) -> np.ndarray:
 
     last = mol.nelectron // 2 - 1
     return eigh(hamiltonian, mol.intor_symmetric("int1e_ovlp"), subset_by_index=[0, last])[1]
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, the integrals of the molecule computed last are kept for whoever asks for them next.
+
+    They take longer than the iterations: a minao baseline and an SCF that starts from what a model makes
+    of it should compute them once.
+    """
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def equations(mol: gto.Mole, xc: str, auxbasis: str, grid: tuple[int, int]) -> SCF:
+    """:class:`SCF` of a molecule, the one of before inside :func:`sharing`."""
+    kept = _KEPT.get()
+    if kept is None:
+        return SCF(mol, xc, auxbasis, grid)
+    key = (*(part.tobytes() for part in (mol._atm, mol._bas, mol._env)), xc, auxbasis, grid)
+    if key not in kept:
+        kept.clear()  # the tensors are large
+        kept[key] = SCF(mol, xc, auxbasis, grid)
+    return kept[key]
 
 
 class SCF:
@@ -104,7 +139,12 @@ class SCF:
         return self.core + self.jk.coulomb(density) + matrix
 
     def solve(
-        self, orbitals: np.ndarray, tolerance: float, max_iterations: int, level_shift: float = 0.0
+        self,
+        orbitals: np.ndarray,
+        tolerance: float,
+        max_iterations: int,
+        progress: Progress | None = None,
+        level_shift: float = 0.0,
     ) -> Solution:
         """Iterate until the orbital gradient 2|F_vo| is below ``tolerance``, Eh.
 
@@ -137,19 +177,23 @@ class SCF:
                     return Solution(energy, hamiltonian, orbitals, iteration, True, energy - previous)
                 refresh_below = max(REFRESH * error, 0.5 * tolerance)
             change = energy - previous
+            if progress:
+                progress(iteration, energy, change)
             virtual = np.eye(len(self.core)) - history.densities[-1] / 2
             orbitals = self._occupied(history.extrapolate() + level_shift * virtual)
         return Solution(energy, hamiltonian, orbitals, iteration, False, change)
 
-    def solve_patiently(self, orbitals: np.ndarray, tolerance: float, max_iterations: int) -> Solution:
+    def solve_patiently(
+        self, orbitals: np.ndarray, tolerance: float, max_iterations: int, progress: Progress | None = None
+    ) -> Solution:
         """As :meth:`solve`, for what it could not: with a level shift, then PySCF's second-order solver."""
-        shifted = self.solve(orbitals, tolerance, 2 * max_iterations, level_shift=LEVEL_SHIFT)
+        shifted = self.solve(orbitals, tolerance, 2 * max_iterations, progress, LEVEL_SHIFT)
         if shifted.converged:
             return shifted
         newton = self._mean_field().newton()
         newton.max_cycle = max_iterations
         newton.kernel(dm0=2 * shifted.orbitals @ shifted.orbitals.T)
-        final = self.solve(newton.mo_coeff[:, newton.mo_occ > 0], tolerance, max_iterations)
+        final = self.solve(newton.mo_coeff[:, newton.mo_occ > 0], tolerance, max_iterations, progress)
         return replace(final, iterations=shifted.iterations + newton.cycles + final.iterations)
 
     def _mean_field(self) -> Any:

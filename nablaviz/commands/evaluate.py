@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=Path, metavar="FILE", help="write the errors of each conformer (CSV)")
     parser.add_argument("--card", action="store_true", help="write the means into the model file's card")
     parser.add_argument(
+        "--domain",
+        action="store_true",
+        help="write into the model file what its training data look like, from the data that its card names",
+    )
+    parser.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
@@ -37,12 +42,17 @@ def run(args: argparse.Namespace) -> None:
     from nablaviz.data.formats import open as open_dataset
     from nablaviz.models.library import load_model
     from nablaviz.models.network import Network
+    from nablaviz.models.training_set import domain_of
     from nablaviz.studies.benchmark import benchmark
 
     model = load_model(args.model)
     own = model if isinstance(model, Network) and Path(args.model).is_file() else None
-    if args.card and own is None:
-        raise ValueError(f"--card needs a model file, not the name {args.model!r}")
+    for option in ("card", "domain"):
+        if getattr(args, option) and own is None:
+            raise ValueError(f"--{option} needs a model file, not the name {args.model!r}")
+    if args.domain and own:
+        own.domain = domain_of(own.card)
+        own.save(args.model)
     cache = BaselineCache(args.cache or default_folder())
     result = benchmark(model, open_dataset(args.data), args.split, scf=args.scf, cache=cache)
     if args.rows:

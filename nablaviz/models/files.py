@@ -14,9 +14,14 @@ from safetensors.torch import save_file
 
 from nablaviz.models.interface import ModelCard
 from nablaviz.models.network import Network
+from nablaviz.models.trust import TrainingDomain
 
 FORMAT = "nablaviz model 1"
 """Value of ``format`` in the header; the card is under ``card``."""
+
+
+DOMAIN = "training_domain."
+"""Begins the names of the arrays that summarise the training data; files without them are read as well."""
 
 
 class ModelFileError(ValueError):
@@ -27,6 +32,8 @@ def save(model: Network, path: Path) -> None:
     """Write a model to one file, replacing an older one only when the new one is complete."""
     # Contiguous copies: safetensors stores no two names for one memory.
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
+    if model.domain is not None:
+        tensors |= {DOMAIN + name: torch.as_tensor(a) for name, a in model.domain.tensors().items()}
     header = {"format": FORMAT, "card": json.dumps(asdict(model.card), ensure_ascii=False)}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -66,8 +73,11 @@ def load(path: Path, architecture: Callable[[str], type[Network]]) -> Network:
         If it is no model file, is damaged, or its tensors are not those of the architecture.
     """
     card, tensors = _read(path)
+    domain = {name.removeprefix(DOMAIN): t.numpy() for name, t in tensors.items() if name.startswith(DOMAIN)}
+    tensors = {name: t for name, t in tensors.items() if not name.startswith(DOMAIN)}
     try:
         model = architecture(card.architecture).from_card(card)
+        model.domain = TrainingDomain.from_tensors(domain) if domain else None
     except (TypeError, ValueError) as fault:
         raise ModelFileError(f"{path}: {fault}") from fault
     expected = model.state_dict()

@@ -81,6 +81,11 @@ class Prediction:
         """Energy of the LUMO less that of the HOMO, Eh."""
         return self.orbitals.gap
 
+    @property
+    def band_energy(self) -> float:
+        """As :attr:`~nablaviz.chem.orbitals.Orbitals.band_energy`, Eh: not the total energy."""
+        return self.orbitals.band_energy
+
     @cached_property
     def charges(self) -> np.ndarray:
         """Löwdin charges, shape (N,), e."""

@@ -277,6 +277,7 @@ class Loop:
         """Put the best weights in place, complete the card, write the model."""
         assign(self.parameters, self.best if self.state.best < math.inf else self.average.values)
         self.model.eval()
+        self.model.domain = self.data.domain
         card = replace(
             self.model.card,
             seed=self.settings.seed,

@@ -15,6 +15,7 @@ import torch
 from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.models.interface import ModelCard, Prediction, SampleT
 from nablaviz.models.predictor import Predictor
+from nablaviz.models.trust import TrainingDomain
 from nablaviz.molecule import Conformer, Molecule
 
 PAIRS = 20_000
@@ -44,6 +45,8 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
         self.settings = self.Settings() if settings is None else settings
         values = asdict(self.settings)
         self.card = ModelCard(self.architecture, self.architecture, self.kind, values)
+        self.domain: TrainingDomain | None = None
+        "What its training data look like, where that is known."
 
     @abstractmethod
     def prepare(self, conformer: Conformer, *, labels: bool = True) -> SampleT: ...
@@ -108,7 +111,7 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
         return chain(self.parameters(), self.buffers())
 
     def save(self, path: str | Path, card: ModelCard | None = None) -> None:
-        """Write settings, card and tensors; ``nablaviz.load_model(path)`` reads them.
+        """Write settings, card, tensors and training domain; ``nablaviz.load_model(path)`` reads them.
 
         Parameters
         ----------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +13,17 @@ from nablaviz.chem.baselines import Progress
 from nablaviz.data.dataset import Dataset, Key
 from nablaviz.molecule import Conformer
 
+if TYPE_CHECKING:
+    from nablaviz.models.ensemble import Ensemble, Spread
+    from nablaviz.models.trust import Closeness, TrainingDomain
+
 GEOMETRY = 1e-4
 """Å. Conformers of two datasets with the same ids are the same if no coordinate differs by more: files hold
 positions in single precision, in bohr or in Å."""
 
 ALLOWED = (
-    "a model (anything with predict), a name, a Hamiltonian array (n, n), a list of them, a dict of them by "
-    "row or by (moses_id, conformation_id), or a dataset with the same ids"
+    "a model (anything with predict), a list of models (an ensemble), a name, a Hamiltonian array (n, n), a "
+    "list of them, a dict of them by row or by (moses_id, conformation_id), or a dataset with the same ids"
 )
 
 
@@ -31,6 +35,10 @@ class Found:
     "Shape (n, n), Eh, PySCF order."
     energy: float | None = None
     "Total energy where known, Eh."
+    closeness: Closeness | None = None
+    "To the training data of the model, where they are known."
+    spread: Spread | None = None
+    "Between the models of an ensemble."
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Second:
     find: Callable[[int, Conformer, Progress | None], Found]
     """Of a row of the dataset, given its conformer. It may take minutes and then tells ``progress``, which
     may raise to stop it. It raises ``ValueError`` where there is no Hamiltonian."""
+    is_model: bool = False
 
 
 def second(other: Any, dataset: Dataset) -> Second:
@@ -50,7 +59,8 @@ def second(other: Any, dataset: Dataset) -> Second:
     ----------
     other
         A model, or anything with ``predict``; the name of a baseline (``"core"``, ``"minao"``, …), of a
-        functional (``"PBE"``, …) or of a model, or the path of a model file; a Hamiltonian, shape (n, n),
+        functional (``"PBE"``, …) or of a model, or the path of a model file; a list of models, their names or
+        paths: an ensemble; a Hamiltonian, shape (n, n),
         where the dataset has one conformer; a list of Hamiltonians, one per row; a dict of them by row or
         by (moses_id, conformation_id); or a dataset whose conformers have the same ids.
 
@@ -71,6 +81,8 @@ def second(other: Any, dataset: Dataset) -> Second:
         return _from_mapping(other)
     if isinstance(other, np.ndarray) and other.ndim == 2:
         return _from_list([other], len(dataset))
+    if isinstance(other, list | tuple) and other and all(map(_is_model, other)):
+        return _from_model(_ensemble(other))
     if isinstance(other, np.ndarray | list | tuple):
         return _from_list(list(other), len(dataset))
     raise TypeError(f"nothing to compare with in a {type(other).__name__}; allowed: {ALLOWED}")
@@ -83,17 +95,32 @@ def name_of(conformer: Conformer, row: int) -> str:
     return f"conformer {conformer.moses_id}/{conformer.conformation_id}"
 
 
+def _is_model(other: Any) -> bool:
+    return hasattr(other, "predict") or isinstance(other, str | Path)
+
+
+def _ensemble(models: Sequence[Any]) -> Ensemble:
+    from nablaviz.models.ensemble import Ensemble
+    from nablaviz.models.library import load_model
+
+    members: list[Any] = [load_model(m) if isinstance(m, str | Path) else m for m in models]
+    return Ensemble(members)
+
+
 def _from_model(model: Any) -> Second:
     name = getattr(getattr(model, "card", None), "name", None) or type(model).__name__
+    domain: TrainingDomain | None = getattr(model, "domain", None)
 
     def find(row: int, conformer: Conformer, progress: Progress | None) -> Found:
         prediction = model.predict(conformer.molecule)
+        close = domain.closeness(conformer.molecule) if domain else None
         hamiltonian = getattr(prediction, "hamiltonian", None)
         if hamiltonian is None:
             raise ValueError(f"model {name!r} predicts no Hamiltonian, so it has no orbitals to compare")
-        return Found(hamiltonian, getattr(prediction, "energy", None))
+        energy = getattr(prediction, "energy", None)
+        return Found(hamiltonian, energy, close, getattr(prediction, "spread", None))
 
-    return Second(str(name), find)
+    return Second(str(name), find, is_model=True)
 
 
 def _from_name(name: str) -> Second:

@@ -13,7 +13,9 @@ import numpy as np
 from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.splits import TRAIN, molecule_names, split_rows
+from nablaviz.models.interface import ModelCard
 from nablaviz.models.network import Network
+from nablaviz.models.trust import TrainingDomain, describe
 from nablaviz.molecule import SYMBOLS, Conformer
 
 
@@ -27,6 +29,8 @@ class TrainingSet:
     "What to call each training sample in a message."
     fingerprint: str
     "Of the geometries and labels, so that a run is not continued on other data."
+    domain: TrainingDomain | None = None
+    "What the training samples look like, to be kept with the model."
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,25 @@ def divide(dataset: Dataset, training: str | None = None, validation: str | None
         described = training
     learnt, held_out = (dataset.select(r) for r in rows)
     return Parts(learnt, held_out, f"{described}: {len(learnt)} conformers")
+
+
+def domain_of(card: ModelCard) -> TrainingDomain:
+    """What the training data named by a card look like, for a model that was trained without it.
+
+    Raises
+    ------
+    ValueError
+        If the card names no data that can be opened, or they are not what it says.
+    """
+    from nablaviz.data.formats import open as open_dataset
+
+    if not card.data:
+        raise ValueError(f"the card of model {card.name!r} does not say what it was trained on")
+    named, _, _ = card.split.partition(":")
+    parts = divide(open_dataset(card.data), None if named.startswith("all but") else named)
+    if parts.description != card.split:
+        raise ValueError(f"{card.data} has {parts.description}, but model {card.name!r} had {card.split}")
+    return describe(list(parts.training))
 
 
 def prepare(
@@ -132,4 +155,7 @@ def prepare(
             if callback:
                 callback(place + 1)
     held_out = samples[len(training) :]
-    return TrainingSet(samples[: len(training)], held_out, names[: len(training)], digest.hexdigest()[:16])
+    learnt = conformers[: len(training)]
+    return TrainingSet(
+        samples[: len(learnt)], held_out, names[: len(learnt)], digest.hexdigest()[:16], describe(learnt)
+    )

@@ -14,7 +14,7 @@ from ipywidgets import Box, VBox
 from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.memory import Memory
-from nablaviz.models.second import name_of, second
+from nablaviz.models.second import Found, name_of, second
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.views import comparison_export as export
 from nablaviz.views.comparisons import Comparisons
@@ -25,6 +25,7 @@ from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.notice import announced
 from nablaviz.views.orbital_views import SMALLEST, OrbitalViews
 from nablaviz.views.panel import Panel
+from nablaviz.views.second_line import SecondLine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +100,7 @@ class ComparisonPanel(Panel):
             raise ValueError(f"{dataset!r} has no conformer to compare")
         self.dataset = dataset
         self.source = Comparisons(dataset, None if other is None else second(other, dataset), self._take)
+        self.second = SecondLine()
         self._label = "HOMO"
         self._quiet = False
         self.choice = ConformerChoice(dataset)
@@ -111,7 +113,7 @@ class ComparisonPanel(Panel):
         lower = Box([card, self.details])
         lower.add_class("nablaviz-lower")
         self._needing = [self.views.bar, lower, self.export]
-        super().__init__("compare", [self.choice, self.source, self.views, lower, self.export])
+        super().__init__("compare", [self.choice, self.source, self.second, self.views, lower, self.export])
         self.choice.row = self.row = row
         traitlets.link((self.choice, "row"), (self, "row"))
         traitlets.link((self.views, "isovalue"), (self, "isovalue"))
@@ -119,6 +121,7 @@ class ComparisonPanel(Panel):
         self.views.observe(lambda change: self.details.matrix.mark(change["new"]), "picked")
         self.details.on_pair(lambda pair: self.views.pick(tuple(dict.fromkeys(pair))))
         self.levels.observe(lambda _: self._selected(), "selected")
+        self.levels.on_ahead(self.views.ahead)
         self.theme.observe(lambda change: self.details.set_dark(change["new"]), "dark")
         self.observe(lambda _: self.source.load(self.row), "row")
         self.source.load(row)
@@ -150,6 +153,19 @@ class ComparisonPanel(Panel):
         if not isinstance(self.source.shown, Comparison):
             raise ValueError(self.source.notice.text or "there is no second Hamiltonian to compare with")
         return self.source.shown
+
+    @property
+    def found(self) -> Found:
+        """The second Hamiltonian as it was found, with closeness to the training data and spread of a model.
+
+        Raises
+        ------
+        ValueError
+            As :attr:`comparison`.
+        """
+        assert self.comparison
+        assert self.source.found is not None
+        return self.source.found
 
     @property
     def table(self) -> pd.DataFrame:
@@ -220,6 +236,7 @@ class ComparisonPanel(Panel):
 
     def _take(self, molecule: Molecule, shown: Comparison | Solution | None) -> None:
         """Show what is known of the conformer, the orbital of the same name as before."""
+        self.second.show(self.source.second, self.source.found, self.row, self.dataset)
         for part in self._needing:
             part.layout.display = "none" if shown is None else None
         if shown is None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
 
 from ipywidgets import VBox
 
 from nablaviz.chem.comparison import Comparison, Solution, compare, solution
 from nablaviz.data.dataset import Dataset
-from nablaviz.models.second import Second, name_of
+from nablaviz.models.second import Found, Second, name_of
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.views.background import Background, Tell
 from nablaviz.views.notice import Notice
-from nablaviz.views.progress import Progress
+from nablaviz.views.progress import Progress, converged
 
 KEPT = 16
 """So many conformers' comparisons are kept: going back to one takes no time."""
@@ -23,10 +23,15 @@ KEPT = 16
 SOON = 0.25
 """s. A second Hamiltonian that is there so soon is shown at once, and not after the first alone."""
 
-CONVERGED = 9
-"""An SCF ends when the energy changes by less than 10 to minus this, Eh."""
-
 Show = Callable[[Molecule, "Comparison | Solution | None"], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A comparison, and what else is known of the second Hamiltonian."""
+
+    comparison: Comparison
+    found: Found
 
 
 class Comparisons(VBox):
@@ -43,10 +48,12 @@ class Comparisons(VBox):
     """
 
     def __init__(self, dataset: Dataset, second: Second | None, show: Show) -> None:
-        self._dataset, self._second, self._show = dataset, second, show
-        self._kept: OrderedDict[int, Comparison] = OrderedDict()
+        self._dataset, self.second, self._show = dataset, second, show
+        self._kept: OrderedDict[int, Compared] = OrderedDict()
         self.shown: Comparison | Solution | None = None
         "What is known of the conformer that was asked for last."
+        self.found: Found | None = None
+        "Its second Hamiltonian as it was found."
         self.notice = Notice()
         self.progress = Progress()
         self.background = Background(
@@ -58,7 +65,7 @@ class Comparisons(VBox):
         """Read a row, and show it as soon as something is known; what was computed before is stopped."""
         self.background.stop()
         self.progress.clear()
-        self._row, self.shown = row, None
+        self._row, self.shown, self.found = row, None, None
         with self.notice.guard():
             if row in self._kept:
                 self._kept.move_to_end(row)
@@ -78,8 +85,8 @@ class Comparisons(VBox):
             except Exception:
                 self._show(conformer.molecule, None)
                 raise
-            if self._second is not None:
-                self._start(self._second, conformer, first)
+            if self.second is not None:
+                self._start(self.second, conformer, first)
             if self.shown is None:
                 self._take(first)
 
@@ -90,7 +97,7 @@ class Comparisons(VBox):
     def _start(self, second: Second, conformer: Conformer, first: Solution) -> None:
         row = self._row
 
-        def done(found: Future[Comparison]) -> None:
+        def done(found: Future[Compared]) -> None:
             with self.notice.guard():
                 try:
                     self._kept[row] = found.result()
@@ -105,16 +112,19 @@ class Comparisons(VBox):
         self.background.wait(SOON)
 
     def _stop(self) -> None:
-        assert self._second is not None
+        assert self.second is not None
         self.background.stop()
-        self.progress.offer(f"{self._second.name} was stopped.", lambda: self.load(self._row))
+        self.progress.offer(f"{self.second.name} was stopped.", lambda: self.load(self._row))
 
-    def _take(self, shown: Comparison | Solution) -> None:
-        self.shown = shown
-        self._show(shown.molecule, shown)
+    def _take(self, known: Compared | Solution) -> None:
+        if isinstance(known, Compared):
+            self.shown, self.found = known.comparison, known.found
+        else:
+            self.shown, self.found = known, None
+        self._show(self.shown.molecule, self.shown)
 
 
-def compare_with(second: Second, row: int, conformer: Conformer, first: Solution, tell: Tell) -> Comparison:
+def compare_with(second: Second, row: int, conformer: Conformer, first: Solution, tell: Tell) -> Compared:
     """Find the second Hamiltonian of a row's conformer, and compare.
 
     Parameters
@@ -131,15 +141,14 @@ def compare_with(second: Second, row: int, conformer: Conformer, first: Solution
     tell(f"Computing the Hamiltonian of {second.name}…")
 
     def progress(iteration: int, energy: float, change: float) -> None:
-        part = -math.log10(min(max(abs(change), 10.0**-CONVERGED), 1.0)) / CONVERGED
-        tell(f"{second.name}: iteration {iteration}, energy change {change:.1e} Eh", part)
+        tell(f"{second.name}: iteration {iteration}, energy change {change:.1e} Eh", converged(change))
 
     try:
         found = second.find(row, conformer, progress)
         other = solution(
             conformer.molecule, found.hamiltonian, second.name, energy=found.energy, source=source
         )
-        return compare(first, other)
+        return Compared(compare(first, other), found)
     except CancelledError:
         raise
     except Exception as fault:  # a model may raise anything

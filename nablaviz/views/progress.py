@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable
 
 from ipywidgets import HTML, Box, Button, FloatProgress
+
+CONVERGED = 9
+"""An SCF ends when the energy changes by less than 10 to minus this, Eh."""
+
+
+def converged(change: float) -> float:
+    """What part of an SCF is done, 0 to 1, by the last change of its energy, Eh."""
+    return -math.log10(min(max(abs(change), 10.0**-CONVERGED), 1.0)) / CONVERGED
 
 
 class Progress(Box):
