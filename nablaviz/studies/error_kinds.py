@@ -91,9 +91,9 @@ def error(table: pd.DataFrame, name: str) -> pd.Series:
 
 def _mean_distance(values: pd.Series) -> pd.Series:
     """Mean distance of each value to the others, NaN where there is no other."""
-    n = values.notna().sum()
-    distances = np.abs(values.to_numpy()[:, None] - values.to_numpy())
-    return values.where(False) + 0.0 if n < 2 else np.nansum(distances, axis=1) / (n - 1) + 0 * values
+    x, n = values.to_numpy(), values.notna().sum()
+    distances = np.nansum(np.abs(x[:, None] - x), axis=1) / max(n - 1, 1)
+    return values * 0 + (distances if n > 1 else np.nan)
 
 
 def pair(table: pd.DataFrame, value: str) -> tuple[pd.Series, pd.Series] | None:

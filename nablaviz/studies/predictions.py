@@ -139,7 +139,7 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
 
     try:
         values = pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, OverflowError) as fault:
         raise DataError(f"{name}, column {column.name}: {fault}") from fault
     if np.isinf(values).any():
         line = int(np.flatnonzero(np.isinf(values))[0])
@@ -161,7 +161,7 @@ def _rows(table: pd.DataFrame, dataset: Dataset, name: str) -> np.ndarray:
         return np.arange(len(table))
     try:
         given = table[IDS].astype("Int64")
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, OverflowError) as fault:
         raise DataError(f"{name}: {' and '.join(IDS)} must be whole numbers: {fault}") from fault
     for frame, what in ((known, "the dataset"), (given, name)):
         if (twice := frame.duplicated()).any():
