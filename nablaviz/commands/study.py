@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int | None:
     elif args.action == "report":
         table = results.results(args.folder)
         show(table if args.json else headlines(table), args.json)
+        if not args.json:
+            print(f"trained on {', '.join(sorted(set(table['device']))) or 'nothing yet'}")
     else:
         getattr(engine, args.action)(args.folder)
     return None

@@ -53,7 +53,7 @@ def connected(device: str, address: str | None, workers: int | None, runs: int) 
     for place in range(count):
         own = {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {}
         specification[place] = {"cls": Nanny, "options": {**options, "env": {**environment, **own}}}
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": RETRIES}),
         SpecCluster(specification, scheduler=scheduler, silence_logs=logging.ERROR) as cluster,
