@@ -8,6 +8,8 @@ import { saveSvg, savePng } from "./levels_save.js";
 const NARROWEST = 0.002; // Eh from bottom to top
 const ZOOMS = { "+": 1 / 1.25, "=": 1 / 1.25, "-": 1.25 };
 const LATER = 120; // ms until a choice is marked
+const AHEAD = 400; // and until what may be chosen next is asked for
+const RESTS = 50; // ms of the pointer on a level that is then likely to be clicked
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -85,7 +87,7 @@ class Levels {
 
   dispose() {
     cancelAnimationFrame(this.frame);
-    clearTimeout(this.later);
+    for (const timer of [this.later, this.ahead, this.resting]) clearTimeout(timer);
     this.undo.forEach((each) => each());
     this.box.remove();
   }
@@ -260,6 +262,8 @@ class Levels {
     const pair = mark?.pair ?? null;
     if (pair === this.hovered) return;
     this.hovered = pair;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.expect(pair), RESTS);
     this.redraw();
   }
 
@@ -305,7 +309,20 @@ class Levels {
   choose() {
     this.reveal();
     clearTimeout(this.later);
+    clearTimeout(this.ahead);
     this.later = setTimeout(() => this.redraw(), LATER);
+    this.ahead = setTimeout(() => [1, -1].forEach((by) => this.expect(this.next(by))), AHEAD);
+  }
+
+  /** Tells the kernel of a pair that may be selected next, for it to be ready. */
+  expect(pair) {
+    if (this.data?.pairs[pair] && pair !== this.model.get("selected")) this.model.send({ kind: "ahead", pair });
+  }
+
+  /** The pair so many levels of the reference higher. */
+  next(by) {
+    const now = this.order?.indexOf(this.model.get("selected"));
+    return now >= 0 ? this.order[now + by] : undefined;
   }
 
   key(event) {
@@ -313,10 +330,7 @@ class Levels {
     const { pairs, columns } = this.data;
     const { occupied } = columns[0];
     const orbital = (wanted) => this.order.find((pair) => pairs[pair][0] === wanted);
-    const step = (by) => {
-      const now = this.order.indexOf(this.model.get("selected"));
-      return now < 0 ? orbital(occupied - 1) : this.order[now + by];
-    };
+    const step = (by) => (this.model.get("selected") === null ? orbital(occupied - 1) : this.next(by));
     const targets = {
       ArrowUp: () => step(1),
       ArrowDown: () => step(-1),

@@ -19,14 +19,15 @@ export class Pace {
     const now = performance.now();
     if (now - this.last < 2 * REST) this.mean += 0.4 * (now - this.last - this.mean);
     this.last = now;
-    if (this.mean > SLOW) this.coarsen(true);
+    if (this.mean > SLOW && this.coarsen(true)) this.view.redraw("pace");
     this.wait();
   }
 
-  /** Before surfaces are drawn that have just changed. */
+  /** Before surfaces are drawn that have just changed: the first frame of them is soon there. */
   changed() {
     if (this.work < LONG) return;
     this.rough = true;
+    if (this.coarsen(true)) this.view.stale.add("pace");
     this.wait();
   }
 
@@ -35,16 +36,17 @@ export class Pace {
     this.resting = setTimeout(() => this.settle(), Math.max(REST, 3 * this.mean));
   }
 
+  /** Whether this changes anything. */
   coarsen(coarse) {
-    if (coarse === this.coarse || !this.view.viewer) return;
+    if (coarse === this.coarse || !this.view.viewer) return false;
     this.coarse = coarse;
     this.view.viewer.getRenderer()._upscale = !coarse;
-    this.view.redraw("pace");
+    return true;
   }
 
   /** Draws all that was left out. */
   settle() {
-    this.coarsen(false);
+    if (this.coarsen(false)) this.view.redraw("pace");
     if (!this.rough) return;
     this.rough = false;
     this.view.redraw("detail");

@@ -11,6 +11,7 @@ import css from "./style.css";
 import { buildGeometry, decodeSurfaces, outline } from "./surfaces.js";
 import { themeOf } from "./theme.js";
 import { toolbar } from "./toolbar.js";
+import { complete, keep } from "./volumes.js";
 
 const REPRESENTATIONS = ["ball-stick", "stick", "sphere", "line"];
 const LABELS = ["none", "element", "index"];
@@ -45,7 +46,10 @@ export class View {
     listen("change:isovalue", () => this.isovalue.set());
     listen("change:isovalue_range", () => this.isovalue.write());
     for (const name of ["width", "height"]) listen(`change:${name}`, () => this.layout());
-    listen("msg:custom", (message) => message.kind === "picture" && sendPicture(this));
+    listen("msg:custom", ({ kind, name }, buffers) => {
+      if (kind === "picture") sendPicture(this);
+      else if (kind === "volume") keep(name, buffers[0]);
+    });
     views.add(this);
     this.layout();
     this.spin();
@@ -142,6 +146,7 @@ export class View {
     if (!this.stage.clientWidth || !this.stage.clientHeight) return; // drawn when it has a size
     const tick = this.model.get("tick");
     this.camera.hold(() => this.draw());
+    if (this.waiting) return;
     requestAnimationFrame(() => {
       this.box.dataset.ready = tick;
       if (this.model.get("ready") === tick) return;
@@ -179,7 +184,10 @@ export class View {
       this.camera.follow(scene);
     }
     if (changed("surfaces")) {
-      this.surfaces = decodeSurfaces(get("surfaces"));
+      const surfaces = complete(get("surfaces"));
+      this.waiting = !surfaces; // what is drawn stays until they come
+      if (surfaces) this.surfaces = decodeSurfaces(surfaces);
+      else this.model.send({ kind: "volumes" });
       this.isovalue.fit(this.surfaces);
     }
     if (changed("surfaces", "isovalue", "detail")) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ class Levels(anywidget.AnyWidget):
 
     height = traitlets.Int(420).tag(sync=True)
     """In pixels; the width is that of the panel."""
+
+    def on_ahead(self, callback: Callable[[int], None]) -> None:
+        """Call ``callback(pair)`` with a pair likely to be selected next: pointed at, or one step away."""
+
+        def receive(_: Any, content: dict[str, Any], buffers: Any) -> None:
+            if content.get("kind") == "ahead" and content["pair"] in range(len(self.levels.get("pairs", ()))):
+                callback(content["pair"])
+
+        self.on_msg(receive)
 
     def show(self, levels: dict[str, Any], selected: int | None = None) -> None:
         """Replace what is drawn and what is selected.

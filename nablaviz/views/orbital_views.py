@@ -29,6 +29,7 @@ from nablaviz.views.pair_fields import (
 )
 from nablaviz.views.pair_titles import density_titles, orbital_titles, potential_titles
 from nablaviz.views.surface import STYLES, Surface, slider_range
+from nablaviz.views.surfaces_ahead import KEPT
 from nablaviz.views.viewer import Viewer, link_cameras
 
 FIELDS = {"orbital": "orbital", "density": "electron density", "potential": "potential on the density"}
@@ -62,6 +63,7 @@ class OrbitalViews(VBox):
         self._shown: Comparison | Solution | None = None
         self._number: int | None = None
         self._fields: PairFields | None = None
+        self._pairs: dict[int, PairFields] = {}
         self._quiet = False
         self.isovalues = dict(ISOVALUES)
         "Of each field, what was chosen last."
@@ -115,7 +117,7 @@ class OrbitalViews(VBox):
     ) -> None:
         """Show a molecule and, of what is known of it, a matched pair or what else is asked for."""
         self.background.stop()
-        self._shown, self._fields = shown, None
+        self._shown, self._fields, self._pairs = shown, None, {}
         with ExitStack() as held:  # molecule and surfaces are one message, and one frame
             for viewer in self.viewers:
                 held.enter_context(viewer.hold_sync())
@@ -131,9 +133,26 @@ class OrbitalViews(VBox):
                 viewer.draw_surfaces([])
         elif self.field.value == "orbital":
             with self.notice.guard():
-                self._take(orbital_fields(self._shown, number))
+                self._take(self._pair(number))
         elif self._fields is None:
             self._compute(self.field.value)
+
+    def ahead(self, number: int) -> None:
+        """Send the browser a matched pair of orbitals that may be asked for next."""
+        if self._shown is None or self.field.value != "orbital":
+            return
+        three, _ = self._surfaces(self._pair(number), self.isovalue)
+        for viewer, surfaces in zip(self.viewers, three, strict=True):
+            viewer.send_ahead(surfaces)
+
+    def _pair(self, number: int) -> PairFields:
+        """Computed, unless it is one of the last few."""
+        assert self._shown is not None
+        fields = self._pairs.pop(number, None) or orbital_fields(self._shown, number)
+        self._pairs[number] = fields
+        while len(self._pairs) > KEPT:
+            del self._pairs[next(iter(self._pairs))]
+        return fields
 
     def _compute(self, kind: str) -> None:
         shown, text = self._shown, FIELDS[kind]
@@ -163,14 +182,7 @@ class OrbitalViews(VBox):
             isovalue = self._wanted_isovalue(fields)
             self._quiet = True
             try:
-                difference, factor = fields.difference, 1
-                if difference is not None and fields.painted is None:
-                    difference, factor = magnified(difference, isovalue)
-                painted = fields.painted or (None, None, None)
-                three = [
-                    [] if field is None else [self._surface(place, field, painted[place])]
-                    for place, field in enumerate((fields.reference, fields.other, difference))
-                ]
+                three, factor = self._surfaces(fields, isovalue)
                 ends = slider_range([*three[0], *three[1]], isovalue)
                 for viewer, surfaces in zip(self.viewers, three, strict=True):
                     viewer.draw_surfaces(surfaces, isovalue=isovalue, isovalue_range=ends)
@@ -178,6 +190,18 @@ class OrbitalViews(VBox):
             finally:
                 self._quiet = False
             self.titles.value = self._titles(factor)
+
+    def _surfaces(self, fields: PairFields, isovalue: float) -> tuple[list[list[Surface]], int]:
+        """Of each view, and what the difference is multiplied with."""
+        difference, factor = fields.difference, 1
+        if difference is not None and fields.painted is None:
+            difference, factor = magnified(difference, isovalue)
+        painted = fields.painted or (None, None, None)
+        three = [
+            [] if field is None else [self._surface(place, field, painted[place])]
+            for place, field in enumerate((fields.reference, fields.other, difference))
+        ]
+        return three, factor
 
     def _surface(self, place: int, field: Any, painted: Any) -> Surface:
         signed = field.unit == ORBITAL_UNIT or (place == 2 and painted is None)

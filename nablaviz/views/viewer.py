@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import numpy as np
 import traitlets
 from ipywidgets import CallbackDispatcher, Widget, widget_serialization
@@ -22,6 +21,7 @@ from nablaviz.views.picture import Pictures
 from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arrows
 from nablaviz.views.still import still
 from nablaviz.views.surface import Surface
+from nablaviz.views.surfaces_ahead import SurfacesAhead
 
 if TYPE_CHECKING:
     import py3Dmol
@@ -31,7 +31,7 @@ __all__ = ["Surface", "Viewer", "link_cameras", "measure", "scale_arrows"]
 STATIC = Path(__file__).parent / "static"
 
 
-class Viewer(anywidget.AnyWidget):
+class Viewer(SurfacesAhead):
     """Molecules in 3D: one *active*, others superposed around it.
 
     Drag to turn, right-drag or Ctrl-drag to move, scroll (after a click) to zoom, click atoms to pick
@@ -90,9 +90,6 @@ class Viewer(anywidget.AnyWidget):
 
     camera_group = traitlets.Unicode("").tag(sync=True)
     """Views of one page with the same non-empty name share their camera and isovalue."""
-
-    surfaces = traitlets.List(traitlets.Dict()).tag(sync=True)
-    """What `draw_surfaces` was given: see `nablaviz.views.surface.encode`."""
 
     isovalue = traitlets.Float(0.04).tag(sync=True)
     """Where the surfaces are, > 0, in the unit of their field; the browser's slider sets it when let go."""

@@ -80,6 +80,43 @@ def test_a_click_on_a_level_draws_its_pair_and_leaves_the_camera(notebook: Any) 
     assert "LUMO," in notebook.page.locator(".nablaviz-titles").inner_text()
 
 
+def rested(notebook: Any) -> list[str]:
+    """The same once nothing is drawn coarsely any more."""
+    notebook.until("all(view.ready == view.tick for view in panel.views.viewers)", True, timeout=PATIENCE)
+    fine = "[...__nablaviz.views].every(({ pace, frame }) => !pace.rough && !pace.coarse && !frame)"
+    notebook.page.wait_for_function(fine)
+    return painted(notebook)
+
+
+def test_what_the_pointer_rests_on_is_there_before_the_click(notebook: Any) -> None:
+    page = notebook.page
+    page.mouse.move(0, 0)
+    notebook.python("1", "panel.orbital = 'LUMO'")
+    expected = rested(notebook)
+    name = "first = panel.views.viewers[0]; name = surfaces_ahead._name(first.surfaces[0]['values'])"
+    notebook.python("1", f"from nablaviz.views import surfaces_ahead; {name}; panel.orbital = 'HOMO'")
+    levels = page.locator(".nablaviz-compare .nablaviz-levels")
+    lumo = levels.locator("svg text", has_text="LUMO").first.bounding_box()
+    x, y = lumo["x"] + lumo["width"] + 14, lumo["y"] + lumo["height"] / 2
+    notebook.python("1", "first._held.clear()")
+    page.mouse.move(x, y)
+    notebook.until("name in first._held", True, timeout=PATIENCE)
+    notebook.python(
+        "1",
+        "sent, send = [], first._send\n"
+        "first._send = lambda *message, **more: (sent.append((*message, more)), send(*message, **more))",
+    )
+    page.mouse.click(x, y)
+    page.mouse.move(0, 0)
+    notebook.until("panel.reference.orbitals.label(panel.orbital)", "LUMO", timeout=PATIENCE)
+    assert rested(notebook) == expected
+    updates = "[more['buffers'] for message, more in sent if 'surfaces' in message.get('state', ())]"
+    assert notebook.python(updates) == [[]]
+    page.evaluate("__nablaviz.volumes.clear()")  # a page that does not hold a volume asks for it
+    notebook.python("1", "del first._send; panel.orbital = 'HOMO'; panel.orbital = 'LUMO'")
+    assert rested(notebook) == expected
+
+
 def test_arrow_keys_step_in_the_diagram_and_in_a_view(notebook: Any) -> None:
     label = "panel.reference.orbitals.label(panel.orbital)"
     notebook.page.locator(".nablaviz-compare .nablaviz-levels").focus()
