@@ -125,11 +125,12 @@ def _outcome(future: Future, run: Run, session: str) -> State | None:
     if future.status != "error":
         raise ConnectionError("the Dask scheduler has vanished; resume goes on where the runs were")
     found, fault = read_state(run.folder), future.exception()
-    message = f"{type(fault).__name__}: {fault}"
-    if isinstance(fault, KilledWorker):
-        if found.session != session or found.state != RUNNING:
-            return None  # it only waited in line behind another that its workers vanished with
+    if not isinstance(fault, KilledWorker):
+        message = f"{type(fault).__name__}: {fault}"
+    elif found.session == session and found.state == RUNNING:
         message = "its worker vanished again and again: killed, or out of memory"
+    else:
+        return None  # it only waited in line behind another, which its workers vanished with
     failed = replace(found, state=FAILED, message=message)
     write_state(run.folder, failed)
     return failed
