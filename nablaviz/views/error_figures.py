@@ -191,8 +191,16 @@ def residual_drawing(
             hovertemplate=f"%{{y:.0f}} % below %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",
         )  # fmt: skip
     axes(figure, (title, "Conformers"), [])
-    right = {"title": {"text": "Below (%)"}, "overlaying": "y", "side": "right", "range": [0, 102]}
-    figure.update_layout(barmode="overlay", bargap=0, yaxis2=right | {"showgrid": False}, margin_r=50)
+    right = {
+        "title": {"text": "Below (%)"},
+        "overlaying": "y",
+        "side": "right",
+        "range": [0, 102],
+        "tickmode": "linear",
+    }
+    figure.update_layout(
+        barmode="overlay", bargap=0, yaxis2=right | {"dtick": 20, "showgrid": False}, margin_r=50
+    )
 
     def marks(rows: Sequence[int]) -> list[dict[str, Any]]:
         chosen = together[together.index.isin(list(rows))]

@@ -164,7 +164,7 @@ class ErrorView:
         return (
             f'<div class="nablaviz-head"><b>{html.escape(dataset)}</b>'
             f"<span>{len(self.rows):,} of {total:,} conformers · {molecules:,} molecules</span>"
-            f"<span>mean: {' · '.join(means)}</span></div>"
+            f"<span>mean error: {' · '.join(means)}</span></div>"
         )
 
     def numbers(self, row: int) -> str:
