@@ -91,11 +91,13 @@ def rested(notebook: Any) -> list[str]:
 def test_what_the_pointer_rests_on_is_there_before_the_click(notebook: Any) -> None:
     page = notebook.page
     page.mouse.move(0, 0)
+    levels = page.locator(".nablaviz-compare .nablaviz-levels")
+    levels.scroll_into_view_if_needed()
     notebook.python("1", "panel.orbital = 'LUMO'")
     expected = rested(notebook)
     name = "first = panel.views.viewers[0]; name = surfaces_ahead._name(first.surfaces[0]['values'])"
     notebook.python("1", f"from nablaviz.views import surfaces_ahead; {name}; panel.orbital = 'HOMO'")
-    levels = page.locator(".nablaviz-compare .nablaviz-levels")
+    page.wait_for_selector(f".nablaviz-levels[data-drawn='{notebook.python('panel.levels.selected')}']")
     lumo = levels.locator("svg text", has_text="LUMO").first.bounding_box()
     x, y = lumo["x"] + lumo["width"] + 14, lumo["y"] + lumo["height"] / 2
     notebook.python("1", "first._held.clear()")
