@@ -16,6 +16,8 @@ ARCHITECTURES = {
     "schnet": "nablaviz.models.energy.schnet:SchNet",
     "painn": "nablaviz.models.energy.painn:PaiNN",
     "dimenet": "nablaviz.models.energy.dimenet:DimeNet",
+    "mace": "nablaviz.models.energy.mace:MACE",
+    "torchmdnet": "nablaviz.models.energy.torchmdnet:TorchMDNet",
     "edge-frame-energy": "nablaviz.models.energy.edge_frame:EdgeFrameEnergy",
     "edge-frame": "nablaviz.models.hamiltonian.edge_frame:EdgeFrame",
     "qhnet": "nablaviz.models.hamiltonian.qhnet:QHNet",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nablaviz.models.angular import coupling
+from nablaviz.models.extras import optional
 from nablaviz.models.hamiltonian.blocks import TEMPLATES, degrees
 from nablaviz.models.hamiltonian.layers import NEIGHBOURS, mlp
 
@@ -21,18 +22,8 @@ UNION = sum(n * (2 * degree + 1) for degree, n in enumerate(SHELLS))
 
 
 def require() -> Any:
-    """The module ``e3nn.o3``.
-
-    Raises
-    ------
-    ImportError
-        If e3nn is not installed.
-    """
-    try:
-        from e3nn import o3
-    except ImportError:
-        raise ImportError("QHNet needs e3nn, which is not installed: pip install 'nablaviz[qhnet]'") from None
-    return o3
+    """The module ``e3nn.o3``; ``ImportError`` if it is not installed."""
+    return optional("e3nn.o3", "qhnet")
 
 
 def natural(channels: int, degree: int) -> Any:
