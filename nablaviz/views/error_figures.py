@@ -183,9 +183,13 @@ def residual_drawing(
             hovertemplate=f"%{{y}} conformers at %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",
         )  # fmt: skip
         ordered = np.sort(values)
-        shown = np.unique(np.linspace(0, len(ordered) - 1, 200).astype(int)) if len(ordered) else []
+        shown = (
+            np.unique(np.linspace(0, len(ordered) - 1, 200).astype(int))
+            if len(ordered)
+            else ordered.astype(int)
+        )
         figure.add_scatter(
-            x=ordered[shown], y=100 * (np.asarray(shown) + 1) / max(1, len(ordered)), yaxis="y2",
+            x=ordered[shown], y=100 * (shown + 1) / max(1, len(ordered)), yaxis="y2",
             mode="lines", line={"width": 2, "color": color, "dash": "solid" if several else "dot"},
             showlegend=False,
             hovertemplate=f"%{{y:.0f}} % below %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",

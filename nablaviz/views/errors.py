@@ -113,7 +113,7 @@ class ErrorsPanel(Panel):
             "browse errors",
             [self.head, self.judging, choices, self.notice, parts, self.export, self.comparison],
         )
-        self._linked = [*plots, self.sentences, self.gallery]
+        self._linked: list[ErrorPlot | SliceList | Gallery] = [*plots, self.sentences, self.gallery]
         for part in self._linked:
             part.on_select(self._select)
         self.conformer.on_step(self._step)

@@ -36,7 +36,7 @@ class Gallery(VBox):
         self._selection: list[int] = []
         self._page = 0
         self._on_select: Callable[[list[int]], None] = lambda rows: None
-        self.before = Button(icon="chevron-left", tooltip="Smaller errors less")
+        self.before = Button(icon="chevron-left", tooltip="The ones before")
         self.after = Button(icon="chevron-right", tooltip="The next ones")
         self.said = HTML()
         self.notice = Notice()
@@ -83,14 +83,16 @@ class Gallery(VBox):
     def _card(self, place: int) -> Box:
         viewer, caption = Viewer(height="130px"), Button(tooltip="Select this conformer")
         caption.on_click(lambda _: self._choose(place))
-        viewer.observe(lambda change: change["new"] and self._pick(place, viewer), "picked")
+        viewer.observe(lambda change: self._pick(place, viewer, change["new"]), "picked")
         card = VBox([viewer, caption])
         card.add_class("nablaviz-card")
         return card
 
-    def _pick(self, place: int, viewer: Viewer) -> None:
-        viewer.picked = []
-        self._choose(place)
+    def _pick(self, place: int, viewer: Viewer, atoms: list[int]) -> None:
+        """An atom was clicked: it stands for its conformer."""
+        if atoms:
+            viewer.picked = []
+            self._choose(place)
 
     def _choose(self, place: int) -> None:
         self._on_select([self.shown[place]])
