@@ -24,6 +24,10 @@ DOMAIN = "training_domain."
 """Begins the names of the arrays that summarise the training data; files without them are read as well."""
 
 
+WRONG = (TypeError, ValueError, AttributeError, LookupError, RuntimeError, OverflowError)
+"""What comes of values in a card that are not what the model expects."""
+
+
 class ModelFileError(ValueError):
     """A file is no model of ours, or is damaged; the message names it and says what is wrong."""
 
@@ -78,7 +82,7 @@ def load(path: Path, architecture: Callable[[str], type[Network]]) -> Network:
     try:
         model = architecture(card.architecture).from_card(card)
         model.domain = TrainingDomain.from_tensors(domain) if domain else None
-    except (TypeError, ValueError) as fault:
+    except WRONG as fault:
         raise ModelFileError(f"{path}: {fault}") from fault
     expected = model.state_dict()
     for verb, names in (
@@ -88,6 +92,8 @@ def load(path: Path, architecture: Callable[[str], type[Network]]) -> Network:
         if names:
             raise ModelFileError(f"{path}: {verb} tensor {min(names)!r} ({len(names)} in all)")
     for name, tensor in tensors.items():
+        if tensor.dtype.is_floating_point and tensor.dtype.itemsize < 2:
+            raise ModelFileError(f"{path}: tensor {name!r} is {tensor.dtype}, which no model computes in")
         if tensor.shape != expected[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
             raise ModelFileError(f"{path}: tensor {name!r} has shape {shapes}")
@@ -113,5 +119,5 @@ def _read(path: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
         raise ModelFileError(f"{path}: not a model written by nablaviz ({FORMAT!r} is not in its header)")
     try:
         return ModelCard(**json.loads(header["card"])), tensors
-    except (KeyError, TypeError, ValueError) as fault:
+    except WRONG as fault:
         raise ModelFileError(f"{path}: the model card cannot be read ({fault})") from fault

@@ -89,8 +89,9 @@ def rewrite(path, change=lambda tensors: None, **card):
         (lambda t: t.update(onsite=torch.zeros(3)), r"'onsite' has shape \(3,\), not \(109,\)"),
         (lambda t: t["onsite"].fill_(torch.nan), "'onsite' is not finite"),
         (lambda t: t.update(onsite=t["onsite"].double()), "several precisions"),
+        (lambda t: t.update(onsite=t["onsite"].to(torch.float8_e4m3fn)), "'onsite' is torch.float8"),
     ],
-    ids=["lacking", "foreign", "shape", "nan", "mixed"],
+    ids=["lacking", "foreign", "shape", "nan", "mixed", "eighth"],
 )
 def test_tensors_that_do_not_fit(saved, change, message):
     _, path = saved
@@ -107,8 +108,10 @@ def test_tensors_that_do_not_fit(saved, change, message):
         ({"settings": {"baseline": "pm7"}}, "no baseline 'pm7'; there are core, minao"),
         ({"kind": "forces"}, "the model card cannot be read"),
         ({"nonsense": 1}, "the model card cannot be read"),
+        ({"settings": []}, r"model\.safetensors: "),
+        ({"settings": {"channels": -1}}, r"model\.safetensors: .*negative"),
     ],
-    ids=["architecture", "setting", "value", "kind", "field"],
+    ids=["architecture", "setting", "value", "kind", "field", "list", "negative"],
 )
 def test_cards_that_do_not_fit(saved, card, message):
     _, path = saved
