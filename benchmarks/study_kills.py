@@ -92,13 +92,12 @@ class Disturbed:
 
     def kill(self, kind: str, draw: random.Random) -> bool:
         """Kill a process of a kind, if there is one."""
-        owner = control.alive(self.folder)
-        if kind == "kernel" or owner is None:
-            if self.kernel is None or kind != "kernel":
-                return False
-            self.kernel.kill()
-            self.kernel.communicate()
+        if kind == "kernel":
+            self.end_kernel()
             return True
+        owner = control.alive(self.folder)
+        if owner is None:
+            return False
         try:
             process = psutil.Process(owner.pid)
             if kind == "worker":
