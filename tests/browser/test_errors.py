@@ -31,8 +31,8 @@ def notebook(jupyterlab: Any) -> Iterator[Any]:
     notebook.page.set_default_timeout(PATIENCE * 1000)
     notebook.run_all(timeout=PATIENCE)
     notebook.page.wait_for_selector(".nablaviz-errors .nablaviz-plot[data-drawn] .point")
-    notebook.wait_ready(11, timeout=PATIENCE)
     notebook.python("1", "panel.split.value = 'all'")
+    notebook.wait_ready(11, timeout=PATIENCE)
     yield notebook
     notebook.close()
     assert notebook.errors == []
