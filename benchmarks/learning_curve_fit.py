@@ -2,8 +2,8 @@
 
     python benchmarks/learning_curve_fit.py [--json] [--trials 500] [--seed 0]
 
-Curves a N^−b + c with sizes from 50 to 500 (4 and 5 sizes) or 1600 (6), log-normal scatter of the runs, in half
-of the cases with as much scatter between seeds too, which moves all runs of a seed together. Counted: intervals
+Curves a N^−b + c with sizes from 50 to 500 (4 and 5 sizes) or 1600 (6), log-normal scatter of the runs, and
+with 5 sizes as much scatter between seeds too, which moves all runs of a seed together. Counted: intervals
 (90 %) of the exponent b, of the error at four times the largest size, and of the size at which that error is
 reached; how often c is found to be needed; how often the last interval has no upper end. "without floor": the
 exponent's interval of a straight line in log-log, by ordinary least squares and Student's t, for comparison.
@@ -23,7 +23,7 @@ import numpy as np
 CURVES = {"b 0.5, no floor": (0.5, 0.0), "b 0.5, small floor": (0.5, 0.2), "b 0.8, large floor": (0.8, 0.5)}
 """Exponent, and the floor's share of the error at the largest size."""
 
-NOISE = (0.03, 0.1, 0.2)
+NOISE = (0.05, 0.15)
 """Standard deviation of the log error of a run."""
 
 GRIDS = {(4, 3): 500, (5, 4): 500, (6, 5): 1600}

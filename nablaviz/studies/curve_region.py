@@ -9,7 +9,7 @@ import numpy as np
 EXPONENTS = -0.5, 4.0
 """Range of the exponents that intervals may take."""
 
-GRID = 121
+GRID = 81
 """Points of the finer grids, each way."""
 
 
@@ -56,7 +56,7 @@ def region(sizes: np.ndarray, means: np.ndarray, covariance: np.ndarray, quantil
         levels = np.tensordot(level_of, rest, 1)
         return np.square(rest).sum(axis=0) - np.square(levels / spread), levels
 
-    exponents, shares = np.linspace(*EXPONENTS, 226), np.linspace(0, 0.99, 100)
+    exponents, shares = np.linspace(*EXPONENTS, 113), np.linspace(0, 0.99, 50)
     for near in (3 * quantile**2, 1.1 * quantile**2):
         found, _ = deviance(exponents, shares)
         inside = found - found.min() <= near

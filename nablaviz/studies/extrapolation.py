@@ -107,7 +107,7 @@ def number(value: float) -> str:
 def described(curve: PowerLaw, unit: str) -> str:
     """The fit in words."""
     low, high = curve.exponent_interval if curve.has_interval else (np.nan, np.nan)
-    upper = f"{high:.2f}" if np.isfinite(high) else "no upper end"
-    interval = f" ({LEVEL:.0%}: {low:.2f} to {upper})" if curve.has_interval else ""
-    floor = f", levelling off at {curve.floor:.3g} {unit}" if curve.floor else ""
-    return f"ε ∝ N^−{curve.exponent:.2f}{interval}{floor}".replace("^−-", "^")
+    upper = f"to {high:.2f}" if np.isfinite(high) else "or more"
+    interval = f" ({LEVEL:.0%}: {low:.2f} {upper})" if curve.has_interval else ""
+    floor = f" + {curve.floor:.3g} {unit}" if curve.floor else ""
+    return f"a N^−b{floor}, b = {curve.exponent:.2f}{interval}".replace("-", "−")

@@ -23,6 +23,15 @@ COSTS = {
 }
 """What the error can be drawn against: columns of a curve's ``runs``, their titles and units."""
 
+SPLITS = {
+    TRAIN: "training set",
+    "test_conformations": "unseen conformations",
+    "test_structures": "unseen structures",
+    "test_scaffolds": "unseen scaffolds",
+    "larger_molecules": "larger molecules",
+}
+"""What the splits are called."""
+
 FALLING = "_mae", "_error"
 """Ends of the names of measures that a power law is fitted to: those that fall towards 0."""
 
@@ -199,16 +208,17 @@ def resampled(means: list[tuple[pd.Series, pd.Series]], sizes: np.ndarray) -> np
 
 def flags(found: list[Curve]) -> list[str]:
     """What is to be noticed about some curves, in words."""
-    said = []
     training = {(c.study, c.model): c for c in found if c.split == TRAIN}
+    splits: dict[tuple[str, int], list[str]] = {}
     for curve in found:
         own = training.get((curve.study, curve.model))
         if curve.split == TRAIN or own is None or not curve.metric.endswith(FALLING):
             continue
         pair = own.points.merge(curve.points, on="size", suffixes=("_train", "_test")).tail(1)
         if len(pair) and (pair["value_train"] >= UNDERFIT * pair["value_test"]).all():
-            said.append(
-                f"{curve.name} is underfitted: with {pair['size'].item():,} conformers its training error "
-                f"equals its error on {curve.split.replace('_', ' ')}; more data will not help it"
-            )
-    return said
+            splits.setdefault((curve.name, int(pair["size"].item())), []).append(SPLITS[curve.split])
+    return [
+        f"{name} is underfitted: with {size:,} conformers its training error is as large as its error on "
+        f"{', '.join(names)}; more data will not help it there"
+        for (name, size), names in splits.items()
+    ]

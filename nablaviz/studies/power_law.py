@@ -20,6 +20,9 @@ LEVEL = 0.9
 HUBER = 2.0
 """Standard deviations beyond which residuals count linearly (Huber, Ann. Math. Stat. 1964, 35, 73)."""
 
+PRECISION = 1e-3
+"""Log error: a smaller scatter makes no outliers."""
+
 
 @dataclass(frozen=True, eq=False)
 class PowerLaw:
@@ -207,28 +210,27 @@ class _Candidate:
 
 
 def _least_squares(sizes: np.ndarray, means: np.ndarray, counts: np.ndarray, with_floor: bool) -> _Candidate:
-    """Weighted least squares; with a floor, on a grid that closes in on the least."""
+    """Weighted least squares; with a floor, from the best point of a coarse grid."""
+    from scipy.optimize import least_squares
 
-    def fitted(exponents: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rest = means - shape(sizes, exponents[:, None, None], shares[:, None], sizes[-1])
-        levels = rest @ counts / counts.sum()
-        return np.square(rest - levels[..., None]) @ counts, levels
-
+    weights = np.sqrt(counts)
+    slope, at_1 = np.polyfit(np.log(sizes), means, 1, w=weights)
     if not with_floor:
-        slope, _ = np.polyfit(np.log(sizes), means, 1, w=np.sqrt(counts))
-        misfits, levels = fitted(np.array([-slope]), np.zeros(1))
-        return _Candidate(float(-slope), 0.0, float(levels[0, 0]), float(misfits[0, 0]), 2)
-    exponents, shares = np.linspace(*EXPONENTS, 61), np.linspace(0, 0.99, 34)
-    for _ in range(16):
-        misfits, levels = fitted(exponents, shares)
-        i, j = map(int, np.unravel_index(misfits.argmin(), misfits.shape))
-        level, misfit = float(levels[i, j]), float(misfits[i, j])
-        best = _Candidate(float(exponents[i]), float(shares[j]), level, misfit, 3)
-        exponents, shares = (
-            np.linspace(axis[max(at - 4, 0)], axis[min(at + 4, len(axis) - 1)], 17)
-            for axis, at in ((exponents, i), (shares, j))
-        )
-    return best
+        level = at_1 + slope * np.log(sizes[-1])
+        misfit = np.square(weights * (means - at_1 - slope * np.log(sizes))).sum()
+        return _Candidate(-float(slope), 0.0, float(level), float(misfit), 2)
+    exponents, shares = np.linspace(*EXPONENTS, 47)[1:-1], np.linspace(0.005, 0.985, 30)
+    rest = means - shape(sizes, exponents[:, None, None], shares[:, None], sizes[-1])
+    levels = rest @ counts / counts.sum()
+    misfits = np.square(rest - levels[..., None]) @ counts
+    i, j = np.unravel_index(misfits.argmin(), misfits.shape)
+    best = least_squares(
+        lambda p: weights * (means - p[0] - shape(sizes, p[1], p[2], sizes[-1])),
+        (levels[i, j], exponents[i], shares[j]),
+        bounds=((-np.inf, EXPONENTS[0], 0.0), (np.inf, EXPONENTS[1], 0.99)),
+        xtol=1e-10, ftol=1e-12, gtol=1e-12,
+    )  # fmt: skip
+    return _Candidate(float(best.x[1]), float(best.x[2]), float(best.x[0]), 2 * float(best.cost), 3)
 
 
 def _drawn_in(log: np.ndarray, place: np.ndarray, sizes: np.ndarray, medians: np.ndarray) -> np.ndarray:
@@ -237,16 +239,18 @@ def _drawn_in(log: np.ndarray, place: np.ndarray, sizes: np.ndarray, medians: np
     Huber, Robust Statistics (1981), section 7.
     """
     counts = np.bincount(place)
-    curve = _least_squares(sizes, medians, counts, True)
+    drawn, means = log, medians
     for _ in range(3):
+        curve = _least_squares(sizes, means, counts, True)
         fitted = (curve.level + shape(sizes, curve.exponent, curve.share, sizes[-1]))[place]
         rest = log - fitted
-        limit = HUBER * 1.4826 * np.median(np.abs(rest)) * np.sqrt(len(log) / max(len(log) - 3, 1))
+        spread = 1.4826 * np.median(np.abs(rest)) * np.sqrt(len(log) / max(len(log) - 3, 1))
+        limit = HUBER * max(spread, PRECISION)
         inside = np.abs(rest) <= limit
-        if inside.all() or not limit:
+        if inside.all():
             return log
         drawn = fitted + np.clip(rest, -limit, limit) / inside.mean()
-        curve = _least_squares(sizes, np.bincount(place, drawn) / counts, counts, True)
+        means = np.bincount(place, drawn) / counts
     return drawn
 
 

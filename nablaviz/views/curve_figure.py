@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nablaviz.studies.learning_curves import COSTS, FALLING, Curve
+from nablaviz.studies.learning_curves import COSTS, FALLING, SPLITS, Curve
 from nablaviz.studies.published import SOURCE
 from nablaviz.studies.subsets import TRAIN
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, ink, layout, plot_text
@@ -15,18 +15,6 @@ from nablaviz.views.figures import PALETTE, PALETTE_DARK, ink, layout, plot_text
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
-
-SPLITS = {
-    TRAIN: "training set",
-    "test_conformations": "unseen conformations",
-    "test_structures": "unseen structures",
-    "test_scaffolds": "unseen scaffolds",
-    "larger_molecules": "larger molecules",
-}
-"""What the splits are called."""
-
-BEYOND = 10
-"""A fit is drawn at most so many times beyond the largest training set."""
 
 DRAWN = 1500
 """Steps of a loss curve that are drawn."""
@@ -106,7 +94,8 @@ def _axes(figure: go.Figure, curves: Sequence[Curve], values: np.ndarray, x: str
     places = np.concatenate([curve.runs[x] for curve in curves])
     axis: dict[str, Any] = {"title": {"text": f"{name} ({unit})" if unit else name}}
     if (places > 0).all():
-        axis |= {"type": "log"} | _ticks(places)
+        columns = len(figure._grid_ref[0])
+        axis |= {"type": "log", "tickangle": 0} | _ticks(places, (1, 3) if columns > 2 else (1, 2, 5))
     figure.update_xaxes(axis)
     if (values > 0).all() and curves[0].metric.endswith(FALLING):
         figure.update_yaxes({"type": "log"} | _ticks(values))
@@ -118,13 +107,13 @@ def _axes(figure: go.Figure, curves: Sequence[Curve], values: np.ndarray, x: str
     )  # fmt: skip
 
 
-def _ticks(values: np.ndarray) -> dict[str, Any]:
-    """1, 2 and 5 times powers of ten where the values span little, else powers alone."""
+def _ticks(values: np.ndarray, fine: Sequence[int] = (1, 2, 5)) -> dict[str, Any]:
+    """``fine`` times powers of ten where the values span little, else powers alone."""
     finite = values[np.isfinite(values) & (values > 0)]
     if not len(finite):
         return {}
     low, high = np.floor(np.log10(finite.min())) - 1, np.ceil(np.log10(finite.max())) + 2
-    steps = (1, 2, 5) if high - low < 6 else (1,)
+    steps = fine if high - low < 6 else (1,)
     places = [step * 10.0**power for power in np.arange(low, high) for step in steps]
     return {"tickvals": places, "ticktext": [f"{place:,.10g}" for place in places]}
 
@@ -174,7 +163,7 @@ def _interval(low: float, high: float) -> str:
 def _fit(curve: Curve, color: str) -> list[dict[str, Any]]:
     law = curve.fit
     assert law is not None
-    sizes = np.geomspace(law.sizes[0], BEYOND * law.sizes[-1], 40)
+    sizes = np.geomspace(law.sizes[0], law.sizes[-1] ** 2 / law.sizes[0], 40)  # as far as it may lead
     common = {"type": "scatter", "legendgroup": plot_text(curve.name), "showlegend": False, "x": sizes}
     line = {
         "mode": "lines", "y": law(sizes), "line": {"color": color, "width": 1.2, "dash": "longdash"},
@@ -289,7 +278,8 @@ def worst_figure(
     figure = go.Figure(layout=layout(dark))
     figure.add_trace({
         "type": "bar", "orientation": "h", "x": values, "y": list(range(len(rows))),
-        "customdata": rows["row"], "text": texts, "textposition": "none", "hovertemplate": "%{text}<extra></extra>",
+        "customdata": rows["row"], "text": texts, "textposition": "none",
+        "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": (PALETTE_DARK if dark else PALETTE)[0]},
     })  # fmt: skip
     figure.update_layout(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HTML, Box, Checkbox, Dropdown, FloatText, VBox
 
 from nablaviz.studies.extrapolation import described, extrapolate
-from nablaviz.studies.learning_curves import COSTS, Curve, Errors, curves, flags, join, measures
+from nablaviz.studies.learning_curves import COSTS, SPLITS, Curve, Errors, curves, flags, join, measures
 from nablaviz.studies.published import published
 from nablaviz.studies.subsets import TEST_SPLITS, TRAIN
 from nablaviz.units import HARTREE2KCAL
 from nablaviz.views.background import Background, Tell
-from nablaviz.views.curve_figure import SPLITS, curve_figure, title
+from nablaviz.views.curve_figure import curve_figure, title
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
 

@@ -193,6 +193,11 @@ class LearningCurvesPanel(Panel):
         figure = self.figure
         write_text(new_file(path, overwrite), figure.to_html(include_plotlyjs=True))
 
+    def close(self) -> None:
+        """Close the panel; what runs goes on."""
+        self.watch.close()
+        super().close()
+
     def _steer(self, act: Any) -> None:
         act(self.folder)
         self.watch.look()

@@ -10,13 +10,14 @@ from ipywidgets import HTML, Box, Button, VBox
 
 from nablaviz.data.dataset import Dataset
 from nablaviz.models.history import HISTORY
+from nablaviz.studies.learning_curves import SPLITS
 from nablaviz.studies.results import conformer_errors, losses
 from nablaviz.studies.state import read_state
 from nablaviz.studies.study import Run, Study, find
 from nablaviz.studies.subsets import TRAIN
 from nablaviz.units import HARTREE2KCAL
 from nablaviz.views.compare import ComparisonPanel
-from nablaviz.views.curve_figure import SPLITS, loss_figure, worst_figure
+from nablaviz.views.curve_figure import loss_figure, worst_figure
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
 from nablaviz.views.viewer import Viewer

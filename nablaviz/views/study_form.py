@@ -9,9 +9,9 @@ from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatText, Text, V
 
 from nablaviz.models.library import ARCHITECTURES
 from nablaviz.models.schedule import UNITS
+from nablaviz.studies.learning_curves import SPLITS
 from nablaviz.studies.study import Contender, Study
 from nablaviz.studies.subsets import TEST_SPLITS
-from nablaviz.views.curve_figure import SPLITS
 from nablaviz.views.notice import Notice
 
 DEVICES = "auto", "cpu", "cuda"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
-
-import pytest
 
 PATIENCE = 240
 """Seconds to wait on a busy machine; an idle one needs a fifth."""
@@ -27,7 +26,8 @@ PLACE = """([plot, trace, point]) => {
   const box = document.querySelectorAll(plot)[0];
   const { xaxis, yaxis } = box._fullLayout, data = box._fullData[trace];
   const at = box.getBoundingClientRect();
-  return [at.left + xaxis._offset + xaxis.d2p(data.x[point]), at.top + yaxis._offset + yaxis.d2p(data.y[point])];
+  const x = xaxis._offset + xaxis.d2p(data.x[point]), y = yaxis._offset + yaxis.d2p(data.y[point]);
+  return [at.left + x, at.top + y];
 }"""
 
 
@@ -42,8 +42,7 @@ def click(notebook: Any, plot: str, trace: int, point: int) -> None:
     notebook.page.mouse.click(x, y)
 
 
-@pytest.mark.parametrize("theme", ["light"])
-def test_start_watch_stop_reload_resume_and_look_at_an_orbital(lab: Any, theme: str) -> None:
+def test_start_watch_stop_reload_resume_and_look_at_an_orbital(lab: Any) -> None:
     notebook = lab.open([CELL])
     page = notebook.page
     page.set_viewport_size({"width": 1280, "height": 1200})
@@ -71,16 +70,13 @@ def test_start_watch_stop_reload_resume_and_look_at_an_orbital(lab: Any, theme: 
     assert resume.is_disabled()
 
     notebook.python("1", "panel.curves.metric.value = ('hamiltonian_mae', 'Eh')")
-    curves = ".nablaviz-curves > .jupyter-widgets .nablaviz-plot"
-    page.locator(".nablaviz-curves .scatterlayer .trace").first.wait_for()
-    notebook.until("{c.metric for c in panel.curves.curves}", {"hamiltonian_mae"}, timeout=PATIENCE)
-    page.wait_for_function(
-        "() => document.querySelector('.nablaviz-curves .nablaviz-plot')._fullLayout.yaxis.title.text.startsWith('Hamiltonian')"
-    )
     curves = ".nablaviz-curves .nablaviz-plot"
-    trace = notebook.python(
-        "[i for i, t in enumerate(panel.figure.data) if t.customdata is not None and 'training' not in t.name][0]"
+    page.wait_for_function(
+        "(plot) => document.querySelector(plot)?._fullLayout?.yaxis.title.text.startsWith('Hamiltonian MAE')",
+        arg=curves,
     )
+    data = json.loads(notebook.python("panel.curves.plot.figure"))["data"]
+    trace = next(i for i, t in enumerate(data) if "customdata" in t and "training" not in t["name"])
     click(notebook, curves, trace, 1)
     page.locator(".nablaviz-run-view dl").wait_for()
     assert "60 conformers of sample" in page.locator(".nablaviz-run-view dl").inner_text()

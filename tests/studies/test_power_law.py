@@ -30,7 +30,7 @@ def runs(
 def test_exact_curves_are_found(exponent: float, share: float, scale: float) -> None:
     sizes, errors, seeds = runs(exponent, share, 1e-9, sizes=np.geomspace(20, 20_000, 6))
     curve = fit(sizes, np.exp(scale) * errors, seeds)
-    assert curve(sizes) == pytest.approx(np.exp(scale) * errors, rel=1e-3)
+    assert curve(sizes) == pytest.approx(np.exp(scale) * errors, rel=2e-3)
     if share > 0.01 and exponent > 0.2:
         assert curve.exponent == pytest.approx(exponent, rel=0.02)
         assert curve.floor == pytest.approx(np.exp(scale) * share, rel=0.05)
