@@ -110,4 +110,4 @@ def described(curve: PowerLaw, unit: str) -> str:
     upper = f"to {high:.2f}" if np.isfinite(high) else "or more"
     interval = f" ({LEVEL:.0%}: {low:.2f} {upper})" if curve.has_interval else ""
     floor = f" + {curve.floor:.3g} {unit}" if curve.floor else ""
-    return f"a N^−b{floor}, b = {curve.exponent:.2f}{interval}".replace("-", "−")
+    return f"ε = a N^−b{floor}, b = {curve.exponent:z.2f}{interval}".replace("-", "−")
