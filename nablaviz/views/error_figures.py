@@ -130,9 +130,8 @@ def points_drawing(
         parts = pd.qcut(together.x, min(10, together.x.nunique()), duplicates="drop")
         means = together.groupby(parts, observed=True).mean()
         figure.add_scatter(
-            x=means.x, y=means.y, mode="lines+markers", name="mean", showlegend=False,
-            line={"width": 2, "color": ink(dark)[0]}, marker={"size": 5, "color": ink(dark)[0]},
-            hovertemplate="mean %{y:.3g}<extra></extra>",
+            x=means.x, y=means.y, mode="lines", name="mean", showlegend=False,
+            line={"width": 2, "color": ink(dark)[0]}, hovertemplate="mean %{y:.3g}<extra></extra>",
         )  # fmt: skip
     axes(figure, titles, notes)
     if trend:
@@ -170,15 +169,16 @@ def residual_drawing(
     colors, several = (PALETTE_DARK if dark else PALETTE), len(residuals) > 1
     figure = go.Figure(layout=layout(dark))
 
-    def bars(values: pd.Series) -> dict[str, list[float]]:
+    def bars(values: pd.Series) -> dict[str, list[Any]]:
         middles = (edges[:-1] + edges[1:]) / 2
-        return {"x": middles.tolist(), "y": np.histogram(values, edges)[0].tolist()}
+        counts = np.histogram(values, edges)[0].tolist()
+        return {"x": middles.tolist(), "y": counts, "customdata": list(range(BINS))}
 
     for place, (name, values) in enumerate(residuals.items()):
         said, color = plot_text(name, 30), colors[place]
         figure.add_bar(
             **bars(values), width=np.diff(edges), name=said, showlegend=several,
-            customdata=np.arange(BINS, dtype=np.int32), opacity=0.6 if several else 0.85,
+            opacity=0.6 if several else 0.85,
             marker={"color": color, "line": {"width": 0}}, unselected={"marker": {"opacity": 0.6}},
             hovertemplate=f"%{{y}} conformers at %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",
         )  # fmt: skip
@@ -240,10 +240,11 @@ def axes(figure: go.Figure, titles: tuple[str, str], notes: Sequence[str]) -> No
 
 
 def ring(points: pd.DataFrame, size: float, width: float, color: str) -> dict[str, Any]:
-    """A trace of empty circles at the points ``x`` and ``y``."""
+    """A trace of empty circles at the points ``x`` and ``y``, their index in ``customdata``."""
     line = {"width": width, "color": color}
     return {
         "type": "scatter", "mode": "markers", "x": points.x.tolist(), "y": points.y.tolist(),
+        "customdata": points.index.tolist(),
         "hoverinfo": "skip", "showlegend": False,
         "marker": {"size": size, "color": "rgba(0,0,0,0)", "line": line},
     }  # fmt: skip

@@ -81,8 +81,8 @@ def groups_drawing(
     def marks(rows: Sequence[int]) -> list[dict[str, Any]]:
         chosen = members.loc[members.index.isin(list(rows)[-MARKED:]), order]
         mean = pd.concat(list(errors.values()), axis=1).mean(axis=1)
-        found = [(mean[row], place) for row, line in chosen.iterrows() for place in np.flatnonzero(line)]
-        points = pd.DataFrame(found, columns=["x", "y"], dtype=float)
+        found = [(mean[row], int(k)) for row, line in chosen.iterrows() for k in np.flatnonzero(line)]
+        points = pd.DataFrame(found, columns=["x", "y"], index=[place for _, place in found], dtype=float)
         trace = ring(points, 7, 1.5, SELECTED)
         return [trace | {"marker": trace["marker"] | {"symbol": "line-ns"}}]
 

@@ -69,7 +69,7 @@ def panel(one: ErrorsPanel) -> ErrorsPanel:
 
 @pytest.fixture(scope="module")
 def two(dataset: Memory) -> ErrorsPanel:
-    return errors(dataset, {"a <b>": table(dataset, 0, "Br"), "b": table(dataset, 1)})
+    return errors(dataset, {"a <b>": table(dataset, 0, "S"), "b": table(dataset, 1)})
 
 
 def send(widget: Any, **content: Any) -> None:
@@ -179,6 +179,17 @@ def test_units(unit: str, wanted: str, largest: float, expected: tuple[float, st
     assert (found.factor, found.unit) == expected
 
 
+def test_whatever_a_box_can_hold_stands_for_rows(panel: ErrorsPanel) -> None:
+    panel.selection = [3, 7]
+    for plot in (panel.parity, panel.residuals, panel.against):
+        for _, what in plot.choice.options:
+            plot.choice.value = what
+            traces = json.loads(plot.plot.figure)["data"] + json.loads(plot.plot.marks)
+            for trace in traces:
+                if trace.get("type") == "bar" or "markers" in trace.get("mode", ""):
+                    assert "customdata" in trace, what
+
+
 def test_every_dependence_is_drawn_light_and_dark(panel: ErrorsPanel) -> None:
     for dark in (True, False):
         panel.theme.dark = dark
@@ -194,11 +205,11 @@ def test_two_models_side_by_side(two: ErrorsPanel, dataset: Memory) -> None:
     assert "<b>" not in json.loads(two.parity.plot.figure)["data"][0]["name"]
     two.split.value, two.question.value = "all", WINS
     contests = two.contests.set_index("group")
-    assert contests.significant["Br"]
-    (line,) = [x for x in two.sentences.lines.children if x.description.startswith("molecules with Br:")]
+    assert contests.significant["S"]
+    (line,) = [x for x in two.sentences.lines.children if x.description.startswith("molecules with S:")]
     assert "b is better" in line.description
     line.click()
-    assert two.selection == np.flatnonzero(dataset.table.formula.str.contains("Br")).tolist()
+    assert two.selection == np.flatnonzero(dataset.table.formula.str.contains("S")).tolist()
     two.parity.choice.value = "duel"
     assert notices(two) == []
     worst = two.gallery.shown
