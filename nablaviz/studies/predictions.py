@@ -183,7 +183,8 @@ def _check_same(table: pd.DataFrame, dataset: Dataset, rows: np.ndarray, name: s
     for column in ("formula", "n_atoms"):
         if column not in table:
             continue
-        wrong = (table[column] != known[column]).fillna(False).to_numpy(dtype=bool)
+        given, right = (frame[column].to_numpy(dtype=object) for frame in (table, known))
+        wrong = (given != right) & table[column].notna().to_numpy() & known[column].notna().to_numpy()
         if wrong.any():
             line = int(np.flatnonzero(wrong)[0])
             raise DataError(
