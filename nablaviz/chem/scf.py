@@ -39,8 +39,7 @@ REFRESH = 0.02
 """The exact Hamiltonian is computed anew when the orbital gradient has fallen by this factor since."""
 
 Progress = Callable[[int, float, float], None]
-"""Called after each iteration with its number from 1, the energy and its change, Eh. What it raises ends the
-calculation."""
+"""Called after each iteration: number from 1, energy, its change, Eh. What it raises ends the calculation."""
 
 _KEPT: ContextVar[dict[Any, SCF] | None] = ContextVar("kept", default=None)
 

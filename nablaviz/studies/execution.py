@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from nablaviz.data.memory import Memory
 from nablaviz.studies import control, state
 from nablaviz.studies.averages import summary
+from nablaviz.studies.energy_meter import Meter
 from nablaviz.studies.metrics import measure
 from nablaviz.studies.state import State
 from nablaviz.studies.study import Run, Source, Study
@@ -255,40 +254,6 @@ def _save(table: pd.DataFrame, path: Path) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-
-
-class Meter:
-    """Energy that the GPU takes, from its power now and then.
-
-    Parameters
-    ----------
-    before
-        Joules of earlier parts of the run, if there are any.
-    """
-
-    def __init__(self, before: float | None) -> None:
-        self.joules = before or 0.0
-        self.skip()
-
-    def skip(self) -> None:
-        """What was taken since the last reading does not count."""
-        self.last = time.monotonic()
-
-    def read(self) -> float | None:
-        """Joules until now, if the GPU tells its power."""
-        now = time.monotonic()
-        self.joules += _watts() * (now - self.last)
-        self.last = now
-        return None if math.isnan(self.joules) else self.joules
-
-
-def _watts() -> float:
-    import torch
-
-    if torch.cuda.is_available():
-        with suppress(Exception):  # of a library that may be absent, of a driver that may refuse
-            return torch.cuda.power_draw() / 1000
-    return math.nan
 
 
 def _device(name: str) -> str:

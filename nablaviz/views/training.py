@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from nablaviz.views.panel import Panel
 from nablaviz.views.training_controls import TrainingControls
 from nablaviz.views.training_curves import TrainingCurves
 from nablaviz.views.training_looks import ORBITALS, Look, Record, look
-from nablaviz.views.training_run import HAMILTONIAN, Plan, WatchedRun, sizes, training_splits
+from nablaviz.views.training_run import Plan, WatchedRun, training_splits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,14 +113,7 @@ class TrainingPanel(Panel):
         if len(dataset) == 0:
             raise ValueError(f"{dataset!r} has no conformer to train on")
         self.dataset, self._changes, self._out = dataset, dict(settings or {}), out
-        splits = training_splits(dataset)
-        plan = Plan(
-            _one_of("an architecture whose Hamiltonian can be watched", architecture, HAMILTONIAN),
-            _one_of(f"the size of {architecture}", size, sizes(architecture)),
-            _one_of("the training set", training, splits, min(1, len(splits) - 1)),
-            seconds,
-            seed,
-        )
+        plan = Plan.of(dataset, architecture, size, training, seconds, seed)
         model, _ = plan.build(self._changes)
         baseline = model.settings.baseline
         self._baseline = None if baseline == "none" else load_model(baseline)
@@ -131,7 +124,7 @@ class TrainingPanel(Panel):
         self._record = Record()
         self._coming: Look | str | None = None
         self._seen: Look | None = None
-        self.controls = TrainingControls(plan, splits, self.start, self.stop, self.resume)
+        self.controls = TrainingControls(plan, training_splits(dataset), self.start, self.stop, self.resume)
         self.background = Background(self._say, lambda: None)
         self.notice = Notice()
         self.choice = ConformerChoice(dataset)
@@ -305,11 +298,3 @@ class TrainingPanel(Panel):
         table = self.table
         table = table[(table["row"] == self.row) & (table["orbital"] == self.orbital)]
         self.curves.show(self.history, table, self.orbital, self.theme.dark)
-
-
-def _one_of(what: str, given: str | None, allowed: Sequence[str], default: int = 0) -> str:
-    if given is None:
-        return allowed[default]
-    if given not in allowed:
-        raise ValueError(f"{what} is one of {', '.join(allowed)}, not {given!r}")
-    return given

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from nablaviz.chem.comparison import Solution
 from nablaviz.data.dataset import Dataset
@@ -52,6 +52,32 @@ class Plan:
     "A split, or empty for all rows of a dataset without splits but those that validate."
     seconds: float
     seed: int
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        architecture: str,
+        size: str | None,
+        training: str | None,
+        seconds: float,
+        seed: int,
+    ) -> Self:
+        """With the first size and the second smallest training set, where none is given.
+
+        Raises
+        ------
+        ValueError
+            If there is no such architecture, size or training set; the message names those there are.
+        """
+        splits = training_splits(dataset)
+        return cls(
+            _one_of("an architecture whose Hamiltonian can be watched", architecture, HAMILTONIAN),
+            _one_of(f"the size of {architecture}", size, sizes(architecture)),
+            _one_of("the training set", training, splits, min(1, len(splits) - 1)),
+            seconds,
+            seed,
+        )
 
     def build(self, changes: Mapping[str, Any]) -> tuple[Network, Settings]:
         """A new model, and how it is trained.
@@ -192,3 +218,11 @@ class WatchedRun:
             self._show(look(now.model, *subject, now.step, now.seconds))
         except ValueError as fault:  # training goes on
             self._show(str(fault))
+
+
+def _one_of(what: str, given: str | None, allowed: Sequence[str], default: int = 0) -> str:
+    if given is None:
+        return allowed[default]
+    if given not in allowed:
+        raise ValueError(f"{what} is one of {', '.join(allowed)}, not {given!r}")
+    return given

@@ -12,9 +12,10 @@ import torch
 
 from nablaviz.models import checkpoint
 from nablaviz.models.energy.schnet import SchNet
-from nablaviz.studies import control, execution, results
+from nablaviz.studies import control, energy_meter, execution, results
 from nablaviz.studies.control import PAUSE, STOP, Owner
-from nablaviz.studies.execution import ERRORS, Meter, Work, execute
+from nablaviz.studies.energy_meter import Meter
+from nablaviz.studies.execution import ERRORS, Work, execute
 from nablaviz.studies.state import State, finished, read_state, write_state
 from nablaviz.studies.study import Contender, Study, create, read, runs
 
@@ -209,8 +210,8 @@ def test_damaged_errors_are_a_failure_of_that_run(peaceful, tmp_path):
 
 def test_energy_of_the_gpu(monkeypatch):
     times, watts = iter([0.0, 10.0, 20.0, 25.0]), iter([100.0, 200.0, float("nan")])
-    monkeypatch.setattr(execution.time, "monotonic", lambda: next(times))
-    monkeypatch.setattr(execution, "_watts", lambda: next(watts))
+    monkeypatch.setattr(energy_meter.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(energy_meter, "_watts", lambda: next(watts))
     meter = Meter(500.0)
     assert [meter.read() for _ in range(3)] == [1500.0, 3500.0, None]
 
