@@ -191,7 +191,7 @@ def residual_drawing(
         figure.add_scatter(
             x=ordered[shown], y=100 * (shown + 1) / max(1, len(ordered)), yaxis="y2",
             mode="lines", line={"width": 2, "color": color, "dash": "solid" if several else "dot"},
-            showlegend=False,
+            showlegend=False, customdata=np.searchsorted(edges[1:-1], ordered[shown], side="right"),
             hovertemplate=f"%{{y:.0f}} % below %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",
         )  # fmt: skip
     axes(figure, (title, "Conformers"), [])
