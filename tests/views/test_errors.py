@@ -48,14 +48,18 @@ def table(dataset: Dataset, seed: int, worse: str = "") -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def one(dataset: Memory) -> Iterator[ErrorsPanel]:
-    yield errors(dataset, table(dataset, 0, "Br"))
+def made() -> Iterator[dict[str, ErrorsPanel]]:
+    """Panels that tests share; each is made in the first test that asks for it, where there is no event loop."""
+    yield {}
     Widget.close_all()
 
 
 @pytest.fixture
-def panel(one: ErrorsPanel) -> ErrorsPanel:
-    """All conformers in view, one selected."""
+def panel(dataset: Memory, made: dict[str, ErrorsPanel]) -> ErrorsPanel:
+    """One model, all conformers in view, one selected."""
+    if "one" not in made:
+        made["one"] = errors(dataset, table(dataset, 0, "Br"))
+    one = made["one"]
     one.split.value, one.kind.value, one.unit.value, one.worst_of.value = (
         "all",
         "energy_mae",
@@ -67,7 +71,7 @@ def panel(one: ErrorsPanel) -> ErrorsPanel:
     return one
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def two(dataset: Memory) -> ErrorsPanel:
     return errors(dataset, {"a <b>": table(dataset, 0, "S"), "b": table(dataset, 1)})
 
