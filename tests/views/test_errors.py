@@ -49,7 +49,7 @@ def table(dataset: Dataset, seed: int, worse: str = "") -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[dict[str, ErrorsPanel]]:
-    """Panels that tests share; each is made in the first test that asks for it, where there is no event loop."""
+    """Panels that tests share; each is made in the first test that asks for it, without an event loop."""
     yield {}
     Widget.close_all()
 
