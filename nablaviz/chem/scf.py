@@ -80,8 +80,7 @@ def occupied_orbitals(mol: gto.Mole, hamiltonian: np.ndarray) -> np.ndarray:
 def sharing() -> Iterator[None]:
     """Inside, the integrals of the molecule computed last are kept for whoever asks for them next.
 
-    They take longer than the iterations: a minao baseline and an SCF that starts from what a model makes
-    of it should compute them once.
+    They take longer than the iterations; a minao baseline and an SCF from a model of it need them both.
     """
     token = _KEPT.set({})
     try:

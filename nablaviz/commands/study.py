@@ -1,4 +1,4 @@
-"""Train models on training sets of several sizes, with several seeds, and measure their errors.
+"""Learning curves: models on training sets of growing size.
 
 A study is a folder. "create" makes it from a specification (TOML: a file, or the name of one that comes with
 nablaviz); "run" does what has not been done, "start" the same in the background; "pause", "stop" and "resume"

@@ -247,10 +247,8 @@ class TrainingPanel(Panel):
             self.views.show(conformer.molecule)
             if conformer.hamiltonian is None:
                 raise ValueError(f"{name_of(conformer, row)} has no Hamiltonian to compare with")
-            self._subject = (
-                row,
-                solution(conformer.molecule, conformer.hamiltonian, source=name_of(conformer, row)),
-            )
+            source = name_of(conformer, row)
+            self._subject = row, solution(conformer.molecule, conformer.hamiltonian, source=source)
             if self._baseline is not None and row not in set(self.table["row"]):
                 self._look(self._baseline)
             if self.run is not None:

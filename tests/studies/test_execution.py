@@ -175,7 +175,7 @@ def raising(fault):
             torch.cuda.OutOfMemoryError("CUDA out of memory"),
             "MemoryError: step 7: the memory of cpu does not",
         ),
-        (OSError(errno.ENOSPC, "No space left on device"), "OSError: .* No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "OSError: [Errno 28] No space left on device"),
     ],
 )
 def test_what_fails_says_why_and_goes_on_from_its_checkpoint(peaceful, tmp_path, monkeypatch, fault, says):

@@ -95,6 +95,7 @@ def test_settings_that_do_not_exist():
 
 
 def test_without_e3nn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "e3nn", None)
+    for name in ("e3nn", "e3nn.o3"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"needs e3nn, .*: pip install 'nablaviz\[qhnet\]'"):
         QHNet(QHNetSettings(**TINY))
