@@ -51,10 +51,10 @@ def test_click_on_a_block_gives_its_atoms(lab: Any, which: str) -> None:
             area["x"] + (column + 0.5) / size * area["width"], area["y"] + (row + 0.5) / size * area["height"]
         )
         notebook.until("clicked[-1:]", [expected])
-        page.wait_for_function(
-            "(tick) => document.querySelector('.nablaviz-plot').dataset.drawn == tick",
-            arg=notebook.python("plot.tick"),
-        )
+    page.wait_for_function(
+        "(tick) => document.querySelector('.nablaviz-plot').dataset.drawn == tick",
+        arg=notebook.python("plot.tick"),
+    )
     i, j = expected
     area = page.locator(".nablaviz-plot .heatmaplayer image").bounding_box()
     first = min(notebook.python(f"int(orbitals.atom_offsets[{atom}])") for atom in (i, j))
