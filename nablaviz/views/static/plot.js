@@ -62,9 +62,9 @@ async function render({ model, el }) {
   let marks;
   let labels = {}; // of the axes, those that label() has chosen
   let frame = 0;
-  let drawing; // of two at once the earlier could end last, in the size there was
 
   async function draw() {
+    frame = 0;
     if (!box.clientWidth) return; // drawn when it has a size
     const tick = model.get("tick");
     const size = { height: model.get("height"), width: box.clientWidth };
@@ -79,6 +79,7 @@ async function render({ model, el }) {
     if (!box.dataset.drawn) listen();
     await label();
     box.dataset.drawn = tick;
+    if (box.clientWidth && box.clientWidth !== box._fullLayout.width) redraw(); // of two at once the earlier ended last
   }
   /** Labels the axes of a figure that brings several sets of labels (`layout.meta.marks`). */
   async function label() {
@@ -94,10 +95,7 @@ async function render({ model, el }) {
     if (Object.keys(change).length) await Plotly.relayout(box, change);
   }
   function redraw() {
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      drawing = Promise.resolve(drawing).then(draw, draw);
-    });
+    frame ||= requestAnimationFrame(draw);
   }
   function read(name) {
     if (name !== "marks") {
