@@ -22,7 +22,6 @@ canvas has been drawn. It is one view beside our three. Its time with the cube's
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import shutil
@@ -31,6 +30,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from page_clock import RECORD, colours, summary, timed
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
@@ -92,45 +93,6 @@ def show(level):
 levels = iter({levels})
 """
 
-# `clock` is what happened since `reset`, in ms of performance.now(), and the bytes on the kernel's socket.
-RECORD = """() => {
-  const clock = (window.clock = { reset() {
-    Object.assign(clock, { begun: null, told: null, done: null, frames: [] });
-    Object.assign(clock, { sent: 0, received: 0, messages: 0 });
-  } });
-  clock.reset();
-  const size = (data) => data.byteLength ?? data.length;
-  const known = new WeakSet();
-  const { send } = WebSocket.prototype;
-  WebSocket.prototype.send = function (data) {
-    clock.told ??= performance.now();
-    clock.sent += size(data);
-    clock.messages += 1;
-    if (!known.has(this)) this.addEventListener("message", ({ data }) => {
-      clock.received += size(data);
-    });
-    known.add(this);
-    return send.call(this, data);
-  };
-  const begin = (event) => (clock.begun ??= event.timeStamp);
-  window.addEventListener("pointerup", begin, true);
-  window.addEventListener("keydown", (event) => /Enter|Arrow/.test(event.key) && begin(event), true);
-  const boxes = [...document.querySelectorAll(".nablaviz-viewer")];
-  let ticks = boxes.map((box) => box.dataset.ready);
-  boxes.forEach((box, i) => new MutationObserver(() => {
-    clock.frames.push([i, performance.now()]);
-    const now = boxes.map((box) => box.dataset.ready);
-    if (now.some((tick, k) => tick === ticks[k])) return;
-    ticks = now;
-    clock.done = performance.now();
-  }).observe(box, { attributes: true, attributeFilter: ["data-ready"] }));
-  if (!boxes.length) new MutationObserver((changes) => {
-    const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
-    if (added.some((node) => node.tagName === "CANVAS")) // 3Dmol has drawn before it gives way to this
-      requestAnimationFrame(() => (clock.done = performance.now()));
-  }).observe(document.body, { childList: true, subtree: true });
-}"""
-
 # By number, where the levels of the reference are on the page.
 LEVELS = """() => {
   const { top, bottom } = document.querySelector(".nablaviz-levels svg svg").getBoundingClientRect();
@@ -140,36 +102,6 @@ LEVELS = """() => {
     return [path.dataset.level, [x + width / 2, y + height / 2]];
   }).filter(([, [, y]]) => y > top + 4 && y < bottom - 4));
 }"""
-
-
-def summary(times: list[float]) -> dict[str, Any]:
-    """Median, 95th percentile and fastest of times in ms."""
-    ordered = sorted(times)
-    return {
-        "median_ms": statistics.median(ordered),
-        "p95_ms": ordered[max(0, round(0.95 * len(ordered)) - 1)],
-        "fastest_ms": ordered[0],
-        "n": len(ordered),
-    }
-
-
-def colours(notebook: Any, selector: str) -> int:
-    """How many pixels of what is shown there are neither grey nor of the page: that something is drawn."""
-    import numpy as np
-    from PIL import Image
-
-    picture = Image.open(io.BytesIO(notebook.page.locator(selector).first.screenshot()))
-    pixels = np.asarray(picture.convert("RGB")).astype(int)
-    return int((np.ptp(pixels, axis=2) > 60).sum())
-
-
-def timed(notebook: Any, act: Any, timeout: float) -> dict[str, Any]:
-    """What the page's clock says of one action."""
-    notebook.page.evaluate("clock.reset()")
-    act()
-    notebook.page.wait_for_function("clock.done", timeout=timeout * 1000)
-    clock = notebook.page.evaluate("({ ...clock })")
-    return clock | {"ms": clock["done"] - clock["begun"]}
 
 
 def panel(lab: Any, row: int, clicks: int) -> tuple[dict[str, Any], list[int]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,16 +26,30 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(autouse=True)
-def no_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+@contextmanager
+def no_loop(item: pytest.Item) -> Iterator[None]:
     """Hide Playwright's event loop, which goes on running in this thread, from all but the browser tests."""
-    if request.node.get_closest_marker("browser"):
+    if item.get_closest_marker("browser"):
         yield
         return
     running = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(running)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(running)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with no_loop(item):  # from fixtures of every scope too
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with no_loop(item):
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

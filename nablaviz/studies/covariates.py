@@ -13,7 +13,7 @@ from nablaviz.chem.functional_groups import GROUPS, functional_groups
 from nablaviz.data.catalog import Catalog
 from nablaviz.data.conditions import RELATIVE
 from nablaviz.data.dataset import Dataset
-from nablaviz.data.splits import TRAIN
+from nablaviz.data.splits import TRAIN, molecule_names
 from nablaviz.molecule import SYMBOLS, Molecule
 from nablaviz.studies.training_distance import (
     Tell,
@@ -67,8 +67,7 @@ def covariates(
     found.index.name = "row"
     if split is not None:
         found["split"] = split
-    names = table["moses_id"].astype("string")
-    found.insert(0, "molecule", names.fillna(table["smiles"]).fillna(table["formula"]))
+    found.insert(0, "molecule", molecule_names(table))
     tell("Scaffolds and functional groups", None)
     found[RELATIVE] = catalog.values(RELATIVE)
     found["scaffold"] = pd.array(catalog.values("scaffold"), dtype="string")

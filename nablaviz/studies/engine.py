@@ -14,7 +14,7 @@ from pathlib import Path
 from nablaviz.studies import control
 from nablaviz.studies.control import Owner
 from nablaviz.studies.dispatch import connected, dispatch
-from nablaviz.studies.state import FAILED, finished, read_state
+from nablaviz.studies.state import FAILED, read_state
 from nablaviz.studies.study import check, fingerprint, read, runs
 
 LOG = "log.txt"
@@ -163,7 +163,7 @@ def run(
                 f"{folder}: {study.data} has changed since the study was made; make it again: its runs are "
                 "then new ones"
             )
-        todo = [each for each in runs(folder) if not finished(each.folder, study.splits)]
+        todo = [each for each in runs(folder) if not read_state(each.folder).finished(study.splits)]
         if todo:
             with connected(study.device, address, workers, len(todo)) as client:
                 dispatch(folder, study, todo, client, owner.session, progress=progress)

@@ -191,13 +191,15 @@ def measure(
     if not len(dataset):
         raise ValueError("there are no conformers to measure errors on")
     rows = []
-    remembering: AbstractContextManager[None] = nullcontext()
-    if cache and isinstance(model, Network):
-        remembering = model.remembering(cache, [c.molecule for c in dataset], progress=progress)
-    with remembering, tqdm(total=len(dataset), unit="conformer", disable=not progress) as bar:
+    with tqdm(total=len(dataset), unit="conformer", disable=not progress) as bar:
         for start in range(0, len(dataset), CHUNK):
             conformers = list(dataset[start : start + CHUNK])
-            predictions = model.predict([c.molecule for c in conformers])
+            molecules = [c.molecule for c in conformers]
+            remembering: AbstractContextManager[None] = nullcontext()
+            if cache and isinstance(model, Network):
+                remembering = model.remembering(cache, molecules, progress=progress)
+            with remembering:
+                predictions = model.predict(molecules)
             for conformer, prediction in zip(conformers, predictions, strict=True):
                 pair = _pair(conformer, prediction)
                 rows.append(_row(conformer, prediction, pair) | _errors(conformer, prediction, pair, scf))

@@ -9,9 +9,8 @@ import numpy as np
 
 from nablaviz.models.history import read_history
 from nablaviz.studies import control
-from nablaviz.studies.estimates import estimate as estimate
 from nablaviz.studies.execution import ERRORS, SUMMARY
-from nablaviz.studies.state import FAILED, FINISHED, STOPPED, WAITING, State, finished, read_state
+from nablaviz.studies.state import FAILED, FINISHED, STOPPED, WAITING, State, read_state
 from nablaviz.studies.study import Run, find, read, runs
 from nablaviz.studies.subsets import TRAIN
 
@@ -38,7 +37,7 @@ def progress(folder: str | Path) -> pd.DataFrame:
     rows = []
     for run in runs(folder):
         found = read_state(run.folder)
-        name, message = _seen(found, finished(run.folder, splits), session)
+        name, message = _seen(found, found.finished(splits), session)
         row = {**_head(run), "state": name, "fraction": found.fraction, "step": found.step}
         rows.append(row | {"seconds": found.seconds, "device": found.device, "message": message})
     return pd.DataFrame(rows)
@@ -74,11 +73,11 @@ def results(folder: str | Path) -> pd.DataFrame:
     splits = read(folder).splits
     tables = []
     for run in runs(folder):
-        if not finished(run.folder, splits):
+        found = read_state(run.folder)
+        if not found.finished(splits):
             continue
         table = pd.read_parquet(run.folder / SUMMARY)
         table = table[table["split"].isin((TRAIN, *splits))]
-        found = read_state(run.folder)
         tables.append(
             table.assign(
                 **_head(run),

@@ -39,6 +39,10 @@ class State:
     session: str = ""
     "Who put the run to work."
 
+    def finished(self, splits: Iterable[str]) -> bool:
+        """Whether the run has ended well, with these test splits measured."""
+        return self.state == FINISHED and set(splits) <= set(self.splits)
+
 
 def read_state(folder: Path) -> State:
     """The state of the run in a folder."""
@@ -47,12 +51,6 @@ def read_state(folder: Path) -> State:
     except (FileNotFoundError, ValueError):  # not begun; or it is being written in place
         return State()
     return State(**{**values, "splits": tuple(values["splits"])})
-
-
-def finished(folder: Path, splits: Iterable[str]) -> bool:
-    """Whether the run in a folder has ended well, with these test splits measured."""
-    found = read_state(folder)
-    return found.state == FINISHED and set(splits) <= set(found.splits)
 
 
 def write_state(folder: Path, state: State) -> None:

@@ -10,6 +10,7 @@ from ipywidgets import HTML, Box, Button, VBox
 
 from nablaviz.data.dataset import Dataset
 from nablaviz.models.history import HISTORY
+from nablaviz.models.loop import MODEL
 from nablaviz.studies.learning_curves import SPLITS
 from nablaviz.studies.results import conformer_errors, losses
 from nablaviz.studies.state import read_state
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 WORST = 12
 """Conformers that are listed."""
-
-MODEL = "model.safetensors"
 
 
 class RunView(VBox):

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from ipywidgets import HTML, Button, VBox
 
 from nablaviz.chem.scf_start import Start, start_from
+from nablaviz.data.dataset import Dataset
 from nablaviz.models.second import Second
 from nablaviz.molecule import Conformer
 from nablaviz.views.background import Background, Tell
@@ -39,8 +40,8 @@ class ScfStart(VBox):
         self.add_class("nablaviz-scf")
         self.show(None)
 
-    def show(self, source: tuple[Second, int, Conformer] | None) -> None:
-        """Take another Hamiltonian, of a row's conformer, or none; what is running is stopped."""
+    def show(self, source: tuple[Second, int, Dataset] | None) -> None:
+        """Take another Hamiltonian, of a row of a dataset, or none; what is running is stopped."""
         self.stop()
         self._source, self.starts = source, None
         self.notice.clear()
@@ -50,7 +51,8 @@ class ScfStart(VBox):
     def start(self) -> None:
         """Converge both, in the background."""
         assert self._source is not None
-        second, row, conformer = self._source
+        second, row, dataset = self._source
+        conformer = dataset[row]
         self.button.disabled = True
         self.notice.clear()
         self.result.value = ""

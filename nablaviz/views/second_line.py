@@ -27,4 +27,4 @@ class SecondLine(Box):
             self.scf.show(None)
         else:
             self.reliability.value = reliability_html(found) if second.is_model else ""
-            self.scf.show((second, row, dataset[row]))
+            self.scf.show((second, row, dataset))

@@ -9,12 +9,11 @@ from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatText, Text, V
 
 from nablaviz.models.library import ARCHITECTURES
 from nablaviz.models.schedule import UNITS
+from nablaviz.models.training import DEVICES
 from nablaviz.studies.learning_curves import SPLITS
 from nablaviz.studies.study import Contender, Study
 from nablaviz.studies.subsets import TEST_SPLITS
 from nablaviz.views.notice import Notice
-
-DEVICES = "auto", "cpu", "cuda"
 
 FIRST = Study(
     "sample",

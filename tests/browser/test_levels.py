@@ -58,7 +58,8 @@ def level(notebook: Any, column: int, number: int) -> Any:
 
 def click(notebook: Any, part: Any) -> None:
     """At the middle of a line, whose bounding box may have no height."""
-    box = part.bounding_box()
+    while (box := part.bounding_box()) is None:  # just drawn anew
+        notebook.page.wait_for_timeout(20)
     notebook.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 

@@ -16,7 +16,7 @@ from nablaviz.studies import control, energy_meter, execution, results
 from nablaviz.studies.control import PAUSE, STOP, Owner
 from nablaviz.studies.energy_meter import Meter
 from nablaviz.studies.execution import ERRORS, Work, execute
-from nablaviz.studies.state import State, finished, read_state, write_state
+from nablaviz.studies.state import State, read_state, write_state
 from nablaviz.studies.study import Contender, Study, create, read, runs
 
 SETTINGS = {"channels": "8", "layers": "1", "checkpoint_every": "5", "validate_every": "5", "warmup": "5"}
@@ -100,7 +100,7 @@ def test_one_more_split_is_measured_alone(peaceful, tmp_path, monkeypatch):
     create_more = replace(STUDY, splits=("larger_molecules", "test_conformations"))
     control.write_owner(folder, replace(control.owner(folder), over=True))
     begin(folder, create_more)
-    assert not finished(run.folder, create_more.splits)
+    assert not read_state(run.folder).finished(create_more.splits)
     assert results.progress(folder)["state"].tolist() == ["waiting"]
     monkeypatch.setattr(execution.Work, "train", lambda self: pytest.fail("trained again"))
     go(folder)

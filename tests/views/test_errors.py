@@ -48,18 +48,14 @@ def table(dataset: Dataset, seed: int, worse: str = "") -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[dict[str, ErrorsPanel]]:
-    """Panels that tests share; each is made in the first test that asks for it, without an event loop."""
-    yield {}
+def one(dataset: Memory) -> Iterator[ErrorsPanel]:
+    yield errors(dataset, table(dataset, 0, "Br"))
     Widget.close_all()
 
 
 @pytest.fixture
-def panel(dataset: Memory, made: dict[str, ErrorsPanel]) -> ErrorsPanel:
+def panel(one: ErrorsPanel) -> ErrorsPanel:
     """One model, all conformers in view, one selected."""
-    if "one" not in made:
-        made["one"] = errors(dataset, table(dataset, 0, "Br"))
-    one = made["one"]
     one.split.value, one.kind.value, one.unit.value, one.worst_of.value = (
         "all",
         "energy_mae",
@@ -71,7 +67,7 @@ def panel(dataset: Memory, made: dict[str, ErrorsPanel]) -> ErrorsPanel:
     return one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two(dataset: Memory) -> ErrorsPanel:
     return errors(dataset, {"a <b>": table(dataset, 0, "S"), "b": table(dataset, 1)})
 
