@@ -11,7 +11,7 @@ import numpy as np
 
 from nablaviz.chem import basis, quadrature
 from nablaviz.chem.dft import SCFError, Settings
-from nablaviz.chem.scf import Progress, atomic_orbitals, equations
+from nablaviz.chem.scf import SCF, Progress, atomic_orbitals, equations
 from nablaviz.molecule import SYMBOLS, Molecule
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def baseline(name: str, molecule: Molecule) -> np.ndarray:
     ----------
     name
         "core": kinetic energy and nuclei alone. "minao": the Kohn–Sham matrix, at the level of theory of
-        the labels, of superposed atomic densities. "sap": kinetic energy and superposed atomic potentials
+        the labels, of superposed atomic densities. "minao-2": the same after two steps to self-consistency,
+        the first damped. "sap": kinetic energy and superposed atomic potentials
         (Lehtola, J. Chem. Theory Comput. 2019, 15, 1593) on the grid of the labels. "sap-fit": the same
         from potentials fitted by Gaussians (Lehtola, Visscher, Engel, J. Chem. Phys. 2020, 152, 144105),
         without a grid. "huckel": Fock matrices of the free atoms on the diagonal, K/2 S_μν (F_μμ + F_νν)
@@ -107,9 +108,18 @@ def _core(mol: gto.Mole) -> np.ndarray:
     return mol.intor_symmetric("int1e_kin") + mol.intor_symmetric("int1e_nuc")
 
 
-def _minao(mol: gto.Mole) -> np.ndarray:
+def _level(mol: gto.Mole) -> SCF:
+    """The equations of the labels."""
     level = Settings()
-    return equations(mol, level.xc, level.auxbasis, level.grid).hamiltonian(atomic_orbitals(mol))
+    return equations(mol, level.xc, level.auxbasis, level.grid)
+
+
+def _minao(mol: gto.Mole) -> np.ndarray:
+    return _level(mol).hamiltonian(atomic_orbitals(mol))
+
+
+def _minao_2(mol: gto.Mole) -> np.ndarray:
+    return _level(mol).after_two_steps(atomic_orbitals(mol))
 
 
 def _sap(mol: gto.Mole) -> np.ndarray:
@@ -178,6 +188,7 @@ def _free_atom(symbol: str) -> np.ndarray:
 _BUILDERS: dict[str, Callable[[gto.Mole], np.ndarray]] = {
     "core": _core,
     "minao": _minao,
+    "minao-2": _minao_2,
     "sap": _sap,
     "sap-fit": _sap_fit,
     "huckel": _huckel,

@@ -23,7 +23,7 @@ import numpy as np
 from nablaviz.chem import baselines, basis
 from nablaviz.molecule import Molecule
 
-SLOW = ("minao", "sap")
+SLOW = ("minao", "minao-2", "sap")
 """Baselines worth a file; the others take less time than reading one."""
 
 SOURCES = (
