@@ -6,14 +6,15 @@ safetensors runs no code when it is read; a file is complete or is not there.
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from nablaviz.models.tensor_file import check_like, read, write
 
 FORMAT = "nablaviz checkpoint 1"
 
@@ -30,13 +31,7 @@ def save(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     state
         Anything JSON holds; floats keep every digit.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    try:
-        save_file(copies, part, metadata={"format": FORMAT, "state": json.dumps(state)})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write(path, tensors, {"format": FORMAT, "state": json.dumps(state)})
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -44,18 +39,33 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises
     ------
+    OSError
+        If there is no such file, or it may not be read.
     CheckpointError
-        If the file is truncated, or nothing that nablaviz wrote.
+        If the file is truncated, damaged, or nothing that nablaviz wrote.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as fault:
-        raise CheckpointError(f"{path}: not a checkpoint, or truncated ({fault})") from fault
-    if header.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: no checkpoint of nablaviz ({FORMAT!r} is not in its header)")
-    return tensors, json.loads(header["state"])
+        tensors, header = read(path, FORMAT, "a checkpoint of nablaviz")
+    except ValueError as fault:
+        raise CheckpointError(str(fault)) from fault
+    try:
+        state = json.loads(header["state"])
+    except (ValueError, KeyError, RecursionError) as fault:
+        raise CheckpointError(f"{path}: the state of the run cannot be read ({fault!r})") from fault
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path}: the state of the run is {state!r:.80}, not names and values")
+    return tensors, state
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Inside, what comes of a state that is not such a run's is a ``CheckpointError`` that names the file."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (TypeError, ValueError, AttributeError, LookupError, RuntimeError) as fault:
+        raise CheckpointError(f"{path} does not hold the state of such a run: {fault}") from fault
 
 
 def check_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
@@ -77,11 +87,21 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Inverse of :func:`optimizer_tensors`; other tensors are passed over."""
+    """Inverse of :func:`optimizer_tensors`; other tensors are passed over.
+
+    Raises
+    ------
+    ValueError
+        If they are not of such parameters.
+    """
     states: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         kind, _, rest = key.partition(".")
         if kind == "optimizer":
             place, _, name = rest.partition(".")
             states.setdefault(int(place), {})[name] = value
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, state in states.items():
+        like = parameters[number]
+        check_like(state, {"step": torch.zeros(()), "exp_avg": like, "exp_avg_sq": like})
     optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})

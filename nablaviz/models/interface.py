@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import numpy as np
 
+from nablaviz.models.kinds import check, kinds
 from nablaviz.molecule import SUPPORTED, SYMBOLS, Conformer, Molecule
 
 if TYPE_CHECKING:
@@ -132,8 +133,13 @@ class ModelCard:
     "Version of nablaviz that trained it."
 
     def __post_init__(self) -> None:
+        check(kinds(ModelCard), vars(self))
         if self.kind not in KINDS:
             raise ValueError(f"a model's kind is one of {', '.join(KINDS)}, not {self.kind!r}")
+        if wrong := [z for z in self.elements if not 0 < z < len(SYMBOLS)]:
+            raise ValueError(
+                f"a model's elements are atomic numbers up to {len(SYMBOLS) - 1}, not {wrong[0]}"
+            )
         object.__setattr__(self, "elements", tuple(self.elements))
 
     def check_elements(self, numbers: np.ndarray) -> None:

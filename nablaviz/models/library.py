@@ -63,11 +63,13 @@ def load_model(name_or_path: str | Path) -> Model:
     ------
     ValueError
         If there is neither a model nor a file of that name, or the file is damaged or foreign.
+    OSError
+        If there is no file of that name with a suffix, or it may not be read.
     """
     from nablaviz.chem.baselines import BASELINES
 
     path = Path(name_or_path)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         return files.load(path, architecture)
     name = str(name_or_path)
     if name in BASELINES:

@@ -16,8 +16,10 @@ import nablaviz.models.checkpoint as checkpoints
 from nablaviz.models.averaging import Average, assign
 from nablaviz.models.batching import Stream, pack
 from nablaviz.models.history import HISTORY, History, Progress
+from nablaviz.models.kinds import build
 from nablaviz.models.network import Network
 from nablaviz.models.schedule import Settings
+from nablaviz.models.tensor_file import check_like
 from nablaviz.models.training_set import TrainingSet
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
@@ -236,13 +238,18 @@ class Loop:
         model = {"architecture": card.architecture, **{f"model.{k}": v for k, v in card.settings.items()}}
         return {"data": self.data.fingerprint, **model, **asdict(self.settings)}
 
+    @property
+    def _weights(self) -> dict[str, torch.Tensor]:
+        """Those of now, their average and the best ones."""
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        tensors |= {f"average.{i}": t for i, t in enumerate(self.average.values)}
+        return tensors | {f"best.{i}": t for i, t in enumerate(self.best)}
+
     def _save(self) -> None:
         """Write the checkpoint."""
         if self.path is None or not self.fabric.is_global_zero:
             return
-        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
-        tensors |= {f"average.{i}": t for i, t in enumerate(self.average.values)}
-        tensors |= {f"best.{i}": t for i, t in enumerate(self.best)}
+        tensors = self._weights
         tensors["random.cpu"] = torch.get_rng_state()
         if self.model.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state()
@@ -258,19 +265,20 @@ class Loop:
         if file is None or not file.exists():
             return -1
         tensors, held = checkpoints.load(file)
-        checkpoints.check_same(file, held["identity"], self._identity)
-        self.model.load_state_dict(
-            {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        )
-        for kind, values in (("average", self.average.values), ("best", self.best)):
-            assign(values, [tensors[f"{kind}.{i}"] for i in range(len(values))])
-        if self.parameters:
-            checkpoints.restore_optimizer(self.optimizer, tensors)
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and self.model.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"])
-        self.state = State(**held["state"])
-        self.stream = replace(self.stream, **held["stream"])
+        with checkpoints.naming(file):
+            checkpoints.check_same(file, held["identity"], self._identity)
+            other = ("optimizer.", "random.")
+            weights = {name: t for name, t in tensors.items() if not name.startswith(other)}
+            ours = self._weights
+            check_like(weights, ours)
+            assign(list(ours.values()), [weights[name] for name in ours])
+            if self.parameters:
+                checkpoints.restore_optimizer(self.optimizer, tensors)
+            torch.set_rng_state(tensors["random.cpu"])
+            if "random.cuda" in tensors and self.model.device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["random.cuda"])
+            self.state = build(State, held["state"])
+            self.stream = replace(self.stream, **held["stream"])
         return self.state.step
 
     def _finish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +15,7 @@ import torch
 
 from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.models.interface import ModelCard, Prediction, SampleT
+from nablaviz.models.kinds import build, check, kinds
 from nablaviz.models.predictor import Predictor
 from nablaviz.models.trust import TrainingDomain
 from nablaviz.molecule import Conformer, Molecule
@@ -34,6 +36,11 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
     ----------
     settings
         An instance of ``Settings``, a frozen dataclass of plain values.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not of its kind or not finite, a size is less than 1 or a cutoff not positive.
     """
 
     architecture: ClassVar[str]
@@ -44,6 +51,14 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
         super().__init__()
         self.settings = self.Settings() if settings is None else settings
         values = asdict(self.settings)
+        check(kinds(self.Settings), values)
+        for name, value in values.items():
+            if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+                raise ValueError(f"{name} must be finite, not {value}")
+            if name.endswith("cutoff") and not value > 0:
+                raise ValueError(f"the {name.replace('_', ' ')} must be positive, not {value} Å")
+            if type(value) is int and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
         self.card = ModelCard(self.architecture, self.architecture, self.kind, values)
         self.domain: TrainingDomain | None = None
         "What its training data look like, where that is known."
@@ -131,13 +146,15 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
         Raises
         ------
         ValueError
-            If the settings are not this model's.
+            If the settings or the kind are not this model's.
         """
-        known = {f.name for f in fields(cls.Settings)}
-        if unknown := sorted(set(card.settings) - known):
-            raise ValueError(f"{cls.architecture} has no setting {unknown[0]!r}; it has {sorted(known)}")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in card.settings.items()}
-        model = cls(cls.Settings(**values))
+        if card.kind != cls.kind:
+            raise ValueError(f"{cls.architecture} predicts the {cls.kind}, not the {card.kind}")
+        try:
+            settings: Any = build(cls.Settings, card.settings)
+        except ValueError as fault:
+            raise ValueError(f"settings of {cls.architecture}: {fault}") from fault
+        model = cls(settings)
         model.card = card
         return model
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 import torch
 
+from nablaviz.models.kinds import kinds, words
 from nablaviz.models.library import architecture
 from nablaviz.models.network import Network
 from nablaviz.models.schedule import Settings
@@ -32,7 +32,7 @@ def configure(name: str, text: Mapping[str, str], training: Mapping[str, Any]) -
         If there is no such architecture or setting, or a value is not of its kind.
     """
     kind = architecture(name)
-    of_model, of_training = _kinds(kind.Settings), _kinds(Settings)
+    of_model, of_training = kinds(kind.Settings), kinds(Settings)
     for key in text:
         if key not in of_model.keys() | of_training.keys():
             raise ValueError(
@@ -44,11 +44,6 @@ def configure(name: str, text: Mapping[str, str], training: Mapping[str, Any]) -
         torch.manual_seed(settings.seed)
         model = kind(kind.Settings(**{k: v for k, v in read.items() if k in of_model}))
     return model, settings
-
-
-def _kinds(settings: type) -> dict[str, Any]:
-    hints = get_type_hints(settings)
-    return {field.name: hints[field.name] for field in fields(settings)}
 
 
 def _read(name: str, text: str, kinds: Mapping[str, Any]) -> Any:
@@ -67,5 +62,4 @@ def _read(name: str, text: str, kinds: Mapping[str, Any]) -> Any:
                 return kind(text)
         except ValueError:
             continue
-    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in allowed)
-    raise ValueError(f"{name} must be {names}, not {text!r}")
+    raise ValueError(f"{name} must be {words(hint)}, not {text!r}")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 
 from nablaviz.models import checkpoint
 from nablaviz.models.averaging import Average
@@ -37,14 +41,73 @@ def test_truncated(tmp_path, keep):
     path = tmp_path / "c.safetensors"
     checkpoint.save(path, {"a": torch.ones(200)}, {"step": 1})
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(checkpoint.CheckpointError, match=r"c\.safetensors: not a checkpoint, or truncated"):
+    with pytest.raises(
+        checkpoint.CheckpointError, match=r"c\.safetensors: not a safetensors file, or truncated"
+    ):
         checkpoint.load(path)
 
 
 def test_from_elsewhere(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "c.safetensors")
-    with pytest.raises(checkpoint.CheckpointError, match="no checkpoint of nablaviz"):
+    with pytest.raises(checkpoint.CheckpointError, match="not a checkpoint of nablaviz"):
         checkpoint.load(tmp_path / "c.safetensors")
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"c\.safetensors: no such file"):
+        checkpoint.load(tmp_path / "c.safetensors")
+    with pytest.raises(OSError, match="a folder or device, not a file"):
+        checkpoint.load(tmp_path)
+
+
+quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@quick
+@given(data=st.data())
+def test_flipped_bits_are_found(tmp_path, data):
+    path, tensors, state = tmp_path / "c.safetensors", {"a": torch.arange(9.0)}, {"step": 3, "rate": 0.1}
+    checkpoint.save(path, tensors, state)
+    content = bytearray(path.read_bytes())
+    for place in data.draw(
+        st.lists(st.integers(0, 8 * len(content) - 1), min_size=1, max_size=3, unique=True)
+    ):
+        content[place // 8] ^= 1 << place % 8
+    path.write_bytes(content)
+    try:
+        read, held = checkpoint.load(path)
+    except checkpoint.CheckpointError as fault:
+        assert str(fault).startswith(str(path))
+    else:  # of the digest's name, or of the padding
+        assert held == state
+        assert torch.equal(read["a"], tensors["a"])
+
+
+@quick
+@given(text=st.none() | st.text(max_size=20) | st.recursive(st.integers(), st.lists).map(json.dumps))
+def test_any_header_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "c.safetensors"
+    meta = {"format": checkpoint.FORMAT} | ({} if text is None else {"state": text})
+    path.write_bytes(save({"a": torch.ones(2)}, meta))
+    with pytest.raises(checkpoint.CheckpointError, match=r"c\.safetensors: the state of the run"):
+        checkpoint.load(path)
+
+
+def test_states_of_an_optimizer_that_do_not_fit():
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), 0.1)
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    tensors = checkpoint.optimizer_tensors(optimizer)
+    for change, says in (
+        ({"optimizer.0.exp_avg": torch.ones(1)}, r"'exp_avg' has shape \(1,\), not \(2, 3\)"),
+        ({"optimizer.0.max": torch.ones(1)}, "has a foreign tensor 'max'"),
+        ({"optimizer.x.step": torch.ones(())}, "invalid literal"),
+        ({"optimizer.7.step": torch.ones(())}, "out of range"),
+    ):
+        fresh = torch.optim.AdamW(model.parameters(), 0.1)
+        with pytest.raises(checkpoint.CheckpointError, match=says), checkpoint.naming("run"):
+            checkpoint.restore_optimizer(fresh, tensors | change)
 
 
 def test_another_run_is_named(tmp_path):

@@ -32,9 +32,11 @@ def test_the_seed_decides_the_first_weights():
             {"chanels": "3"},
             "no setting 'chanels'; painn has .*channels.*; training has .*learning_rate",
         ),
-        ("painn", {"channels": "x"}, "channels must be int, not 'x'"),
-        ("painn", {"patience": "soon"}, "patience must be int or NoneType, not 'soon'"),
+        ("painn", {"channels": "x"}, "channels must be an integer, not 'x'"),
+        ("painn", {"patience": "soon"}, "patience must be an integer or none, not 'soon'"),
         ("painn", {"cutoff": "-1"}, "the cutoff must be positive"),
+        ("painn", {"cutoff": "inf"}, "cutoff must be finite, not inf"),
+        ("painn", {"channels": "0"}, "channels must be at least 1, not 0"),
         ("pain", {}, "no architecture 'pain'; there are composition"),
     ],
 )

@@ -15,6 +15,7 @@ import torch
 
 import nablaviz
 from nablaviz.data.memory import Memory
+from nablaviz.models import checkpoint
 from nablaviz.models.checkpoint import CheckpointError, load
 from nablaviz.models.energy.painn import PaiNN
 from nablaviz.models.history import read_history
@@ -176,6 +177,32 @@ def test_damaged_checkpoint(data, tmp_path):
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="truncated"):
         go(data, replace(SHORT, budget=1), out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda tensors, held: held.pop("identity"), "'identity'"),
+        (lambda tensors, held: held.update(identity=[3]), "list"),
+        (lambda tensors, held: held.update(state={"step": "three"}), "step must be an integer, not 'three'"),
+        (lambda tensors, held: held.update(stream={"page": 3}), "page"),
+        (lambda tensors, held: tensors.pop("best.0"), "lacks tensor 'best.0'"),
+        (lambda tensors, held: tensors.update({"average.1": torch.ones(1)}), "'average.1' has shape"),
+        (lambda tensors, held: tensors.update({"random.cpu": torch.ones(3)}), "ByteTensor"),
+        (lambda tensors, held: tensors.pop("random.cpu"), "random.cpu"),
+    ],
+    ids=range(8),
+)
+def test_a_checkpoint_that_is_no_such_runs_is_refused_and_kept(data, tmp_path, change, says):
+    go(data, replace(SHORT, budget=1), out=tmp_path)
+    file = tmp_path / "checkpoint.safetensors"
+    tensors, held = load(file)
+    change(tensors, held)
+    checkpoint.save(file, tensors, held)
+    before = file.read_bytes()
+    with pytest.raises(CheckpointError, match=rf"checkpoint\.safetensors .*{says}"):
+        go(data, replace(SHORT, budget=1), out=tmp_path)
+    assert file.read_bytes() == before
 
 
 def test_two_processes_do_not_share_a_folder(data, tmp_path):

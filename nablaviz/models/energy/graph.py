@@ -82,14 +82,18 @@ def graph(
     Raises
     ------
     ValueError
-        If an element is not one of nablaDFT's, two atoms are at one place, or a label is missing or not
-        finite; the message names the conformer.
+        If an element is not one of nablaDFT's, two atoms are at one place, or a label is missing, not finite
+        or of another shape; the message names the conformer.
     """
     molecule = conformer.molecule
     check_elements(molecule.numbers)
     neighbours = pairs(molecule, cutoff)
     energy = _formation_energy(conformer) if "energy" in labels else None
-    forces = _finite(conformer, "forces", conformer.forces) if "forces" in labels else None
+    forces = (
+        _finite(conformer, "forces", conformer.forces, molecule.positions.shape)
+        if "forces" in labels
+        else None
+    )
     return Graph(
         [molecule],
         torch.as_tensor(np.searchsorted(SUPPORTED, molecule.numbers)),
@@ -112,13 +116,17 @@ def _formation_energy(conformer: Conformer) -> float:
     value = conformer.formation_energy
     if value is None and conformer.energy is not None:
         value = formation_energy(conformer.energy, conformer.molecule.numbers)
-    return float(_finite(conformer, "energy", value))
+    return float(_finite(conformer, "energy", value, ()))
 
 
-def _finite(conformer: Conformer, name: str, value: np.ndarray | float | None) -> np.ndarray:
+def _finite(
+    conformer: Conformer, name: str, value: np.ndarray | float | None, shape: tuple[int, ...]
+) -> np.ndarray:
     where = f"conformer {conformer.moses_id}/{conformer.conformation_id} ({conformer.molecule.formula})"
     if value is None:
         raise ValueError(f"{where} has no {name}")
+    if np.shape(value) != shape:
+        raise ValueError(f"{where}: the label {name} has shape {np.shape(value)}, not {shape}")
     if not np.isfinite(value).all():
         raise ValueError(f"{where}: the label {name} is not finite")
     return np.array(value)

@@ -176,7 +176,9 @@ def test_energy_and_formation_energy_are_one_label(conformers):
         ({"formation_energy": np.nan}, "the label energy is not finite"),
         ({"energy": None, "formation_energy": None}, "has no energy"),
         ({"forces": None}, "has no forces"),
-        ({"forces": np.array([[np.inf, 0, 0]])}, "the label forces is not finite"),
+        ({"forces": np.full((8, 3), np.inf)}, "the label forces is not finite"),
+        ({"forces": np.zeros((1, 3))}, r"the label forces has shape \(1, 3\), not \(8, 3\)"),
+        ({"formation_energy": np.zeros(2)}, r"the label energy has shape \(2,\), not \(\)"),
         ({"molecule": Molecule([5, 1], [[0, 0, 0], [1, 0, 0]])}, r"atomic number 5 \(B\) is not supported"),
     ],
 )
