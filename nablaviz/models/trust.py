@@ -7,9 +7,10 @@ molecules themselves: from the distances of their conformers to all other molecu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -27,6 +28,9 @@ PER_ELEMENT = 1000
 
 CONFORMERS = 2000
 """Training conformers that are looked at at most, chosen at random."""
+
+BATCH = 64
+"""Molecules whose descriptors are computed at once."""
 
 EQUAL = 1e-5
 """Distances that differ by less are equal."""
@@ -66,6 +70,8 @@ class TrainingDomain:
     "Of the distances of training conformers to those of other molecules, 0 % to 100 %, shape (101,)."
 
     def __post_init__(self) -> None:
+        if self.atoms.ndim != 2:
+            raise ValueError(f"a training domain has atoms of shape {self.atoms.shape}, not (M, K)")
         count, axes = self.atoms.shape
         shapes = [(self.axes, (_descriptors().weights.shape[1], axes)), (self.numbers, (count,))]
         for array, shape in [*shapes, (self.quantiles, (101,))]:
@@ -129,7 +135,7 @@ def describe(conformers: Sequence[Conformer]) -> TrainingDomain:
     molecules = [conformer.molecule for conformer in training]
     names = [c.moses_id or c.molecule.smiles or c.molecule.formula for c in training]
     _, owners = np.unique(np.array(names, dtype=str), return_inverse=True)
-    descriptors = np.concatenate(surroundings(molecules))
+    descriptors = np.concatenate(list(surroundings(molecules)))
     numbers = np.concatenate([m.numbers for m in molecules])
     sizes = [len(m) for m in molecules]
     owner = np.repeat(owners, sizes)
@@ -157,8 +163,10 @@ def describe(conformers: Sequence[Conformer]) -> TrainingDomain:
     return TrainingDomain(axes.astype(np.float32), points[kept].astype(np.float32), numbers[kept], quantiles)
 
 
-def surroundings(molecules: Iterable[Molecule]) -> list[np.ndarray]:
+def surroundings(molecules: Iterable[Molecule]) -> Iterator[np.ndarray]:
     """Descriptors of the atoms of each molecule, shape (N, descriptors), as ``Descriptors`` defines them.
+
+    Who is how far, and at which angles, within 4 Å: turning a molecule does not change them.
 
     Raises
     ------
@@ -167,10 +175,12 @@ def surroundings(molecules: Iterable[Molecule]) -> list[np.ndarray]:
     """
     import torch
 
-    model = _descriptors()
-    with torch.no_grad():
-        samples = (model.prepare(Conformer(m), labels=False) for m in molecules)
-        return [model.descriptors(model.collate([sample])).numpy() for sample in samples]
+    model, left = _descriptors(), iter(molecules)
+    while part := list(islice(left, BATCH)):
+        with torch.no_grad():
+            batch = model.collate([model.prepare(Conformer(m), labels=False) for m in part])
+            found = model.descriptors(batch).numpy()
+        yield from np.split(found, np.cumsum([len(m) for m in part])[:-1])
 
 
 @cache

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 
 import numpy as np
 
 from nablaviz.chem.substructure import read_smiles
-from nablaviz.molecule import Conformer, Molecule
+from nablaviz.models.trust import surroundings
+from nablaviz.molecule import Molecule
 
 RADIUS, BITS = 2, 2048
 """Of the Morgan fingerprint (Rogers and Hahn, J. Chem. Inf. Model. 2010, 50, 742)."""
-
-BATCH = 64
-"""Molecules whose descriptors are computed at once."""
 
 Tell = Callable[[str, float | None], None]
 
@@ -57,38 +54,26 @@ def fingerprint_distance(
 def geometry_descriptors(molecules: Iterable[Molecule]) -> np.ndarray:
     """The mean over the atoms of the descriptors of their surroundings, scaled to length 1.
 
-    Those of :class:`~nablaviz.models.energy.descriptors.Descriptors`: who is how far, and at which angles,
-    within 4 Å; turning or renumbering a molecule does not change them.
-
     Returns
     -------
     numpy.ndarray
-        Shape (n, descriptors), float64.
+        Shape (n, descriptors), float64; turning or renumbering a molecule does not change its line.
 
     Raises
     ------
     ValueError
         If a molecule has other elements than nablaDFT's, or atoms at one place.
     """
-    import torch
-
-    from nablaviz.models.energy.descriptors import Descriptors
-
-    model = Descriptors().double()
-    rows, left = [], iter(molecules)
-    with torch.no_grad():
-        while part := list(islice(left, BATCH)):
-            batch = model.collate([model.prepare(Conformer(m), labels=False) for m in part])
-            sums = batch.per_molecule(model.descriptors(batch))
-            rows.append((sums / torch.linalg.vector_norm(sums, dim=1, keepdim=True)).numpy())
-    return np.concatenate(rows) if rows else np.empty((0, 0))
+    sums = [atoms.sum(axis=0) for atoms in surroundings(molecules)]
+    return np.array([line / np.linalg.norm(line) for line in sums]) if sums else np.empty((0, 0))
 
 
 def geometry_distance(descriptors: np.ndarray, training: np.ndarray) -> np.ndarray:
     """Distance √(2 − 2k) to the nearest training geometry, k the cosine of the descriptors.
 
     The average kernel of S. De, A. P. Bartók, G. Csányi, M. Ceriotti, Phys. Chem. Chem. Phys. 2016, 18,
-    13754.
+    13754: of whole molecules, and to every training geometry. What travels with a model is a summary of
+    single atoms, :class:`~nablaviz.models.trust.TrainingDomain`.
 
     Parameters
     ----------
