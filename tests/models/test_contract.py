@@ -2,13 +2,69 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
+import torch
 
 import nablaviz
+from nablaviz.chem.baselines import BASELINES
 from nablaviz.models.contract import ContractError, validate
+from nablaviz.models.energy.potential import Potential
+from nablaviz.models.hamiltonian.delta import Delta
 from nablaviz.models.interface import ENERGY, ModelCard, Prediction
+from nablaviz.models.library import ARCHITECTURES, architecture, load_model
 from nablaviz.molecule import Molecule
+
+SMALL = {
+    "baseline": "sap-fit",
+    "channels": 4,
+    "pair_channels": 4,
+    "head_channels": 6,
+    "bottleneck": 3,
+    "hidden": 8,
+    "layers": 2,
+    "radial": 4,
+    "pair_radial": 3,
+}
+"""Of the settings that a model has."""
+
+EXTRAS = ("mace", "torchmdnet")
+"""Architectures whose packages need not be there."""
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture(name):
+    kind = architecture(name)
+    known = inspect.signature(kind.Settings).parameters
+    torch.manual_seed(0)
+    try:
+        model = kind(kind.Settings(**{k: v for k, v in SMALL.items() if k in known})).double()
+    except ImportError:
+        if name not in EXTRAS:
+            raise
+        pytest.skip(f"pip install 'nablaviz[{name}]'")
+    # More conformers than elements, so that energies of the elements alone do not explain them.
+    conformers = [nablaviz.sample()[row] for row in (0, 300, *range(1, 9))]  # CCBr, C1CCSC1, …
+    model.fit_reference([model.prepare(conformer) for conformer in conformers])
+    molecule = conformers[1].molecule
+    # What a network makes before it is trained must not be lost among references and baselines.
+    if isinstance(model, Potential):
+        model.energy_scale.fill_(1.0)
+        pull = np.abs(model.predict(molecule).forces).max()
+        assert (pull > 1e-8) == (name != "composition")
+        model.energy_scale.fill_(0.1 / max(pull, 1e-8))
+    else:
+        assert isinstance(model, Delta)
+        start = load_model("sap-fit").predict(molecule).hamiltonian
+        assert np.abs(model.predict(molecule).hamiltonian - start).max() > 1e-3
+    validate(model, [conformer.molecule for conformer in conformers[:2]], check=True)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline(name):
+    validate(load_model(name), [nablaviz.sample()[39].molecule], check=True)  # CF
 
 
 class Springs:

@@ -8,7 +8,6 @@ import torch
 
 import nablaviz
 from nablaviz.chem.atoms import atomic_energy
-from nablaviz.models.contract import validate
 from nablaviz.models.energy.descriptors import Descriptors, DescriptorSettings
 from nablaviz.models.energy.dimenet import DimeNet
 from nablaviz.models.energy.graph import graph, join
@@ -36,11 +35,6 @@ def fitted(name: str, conformers: list[Conformer], dtype: torch.dtype = torch.fl
     model = architecture(name)().to(dtype)
     model.fit_reference([model.prepare(c) for c in conformers])
     return model
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_contract(name, conformers):
-    validate(fitted(name, conformers), [c.molecule for c in conformers[:2]], check=True)
 
 
 @pytest.mark.parametrize("name", MODELS)

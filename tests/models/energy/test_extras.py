@@ -13,7 +13,6 @@ import torch
 
 import nablaviz
 from nablaviz.chem.atoms import atomic_energy
-from nablaviz.models.contract import validate
 from nablaviz.models.energy.graph import graph
 from nablaviz.models.library import architecture
 from nablaviz.models.schedule import Settings
@@ -54,13 +53,6 @@ def fitted(name: str, conformers: list[Conformer], dtype: torch.dtype):
 
 
 @extras
-def test_contract(name, conformers):
-    model = fitted(name, conformers, torch.float32)  # which validate puts in double precision
-    validate(model, [conformers[k].molecule for k in (0, 3)], check=True)
-    assert abs(model.predict(conformers[0].molecule).forces).max() > 1e-4
-
-
-@extras
 def test_all_pairs_count(name):
     """An atom with 95 neighbours feels each: packages of their own stop at 32 or 64."""
     points = np.stack(np.meshgrid(range(4), range(4), range(6)), -1).reshape(-1, 3)
@@ -90,7 +82,7 @@ def test_an_atom_alone_and_atoms_out_of_reach(name, conformers):
 def test_training_is_kept_and_reaches_every_parameter(name, conformers, tmp_path):
     model = fitted(name, conformers, torch.float32)
     data = prepare(model, conformers, progress=False)
-    run = train(model, data, Settings(budget=15, unit="steps", learning_rate=5e-3, warmup=1), out=tmp_path)
+    run = train(model, data, Settings(budget=40, unit="steps", learning_rate=1e-2, warmup=1), out=tmp_path)
     losses = run.history[run.history.split == "train"].loss
     assert losses.iloc[-1] < 0.9 * losses.iloc[0]
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())

@@ -11,7 +11,6 @@ import torch
 import nablaviz
 from nablaviz.data.splits import split_rows
 from nablaviz.models.contract import validate
-from nablaviz.models.hamiltonian.baseline import Baseline
 from nablaviz.models.hamiltonian.edge_frame import SIZES, EdgeFrame, EdgeFrameSettings
 from nablaviz.models.hamiltonian.ridge import Ridge, RidgeSettings
 from nablaviz.molecule import Conformer
@@ -57,11 +56,6 @@ def fitted(request, conformers):
 
 def test_contract(fitted, conformers):
     validate(fitted[0], [conformer.molecule for conformer in conformers[:2]], check=True)
-
-
-@pytest.mark.parametrize("name", ["core", "sap-fit", "huckel"])
-def test_contract_of_baselines(name, conformers):
-    validate(Baseline(name), [conformers[0].molecule], check=True)
 
 
 def test_prediction_is_the_inverse_of_preparation(fitted, conformers, monkeypatch):
