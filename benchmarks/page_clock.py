@@ -30,14 +30,15 @@ RECORD = """() => {
   window.addEventListener("pointerup", begin, true);
   window.addEventListener("keydown", (event) => /Enter|Arrow/.test(event.key) && begin(event), true);
   const boxes = [...document.querySelectorAll(".nablaviz-viewer")];
-  let ticks = boxes.map((box) => box.dataset.ready);
+  const seen = () => boxes.map((box) => box.dataset.shown); // counts the surfaces that were painted
+  let shown = seen();
   boxes.forEach((box, i) => new MutationObserver(() => {
     clock.frames.push([i, performance.now()]);
-    const now = boxes.map((box) => box.dataset.ready);
-    if (now.some((tick, k) => tick === ticks[k])) return;
-    ticks = now;
-    clock.done = performance.now();
-  }).observe(box, { attributes: true, attributeFilter: ["data-ready"] }));
+    const now = seen();
+    if (now.some((count, k) => count === shown[k])) return;
+    shown = now;
+    clock.done ??= performance.now();
+  }).observe(box, { attributes: true, attributeFilter: ["data-shown"] }));
   if (!boxes.length) new MutationObserver((changes) => {
     const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
     if (added.some((node) => node.tagName === "CANVAS")) // 3Dmol has drawn before it gives way to this

@@ -1,5 +1,5 @@
 // The camera of a view: what it looks at, where it is known, and who else looks along.
-import { views } from "./library.js";
+import { views } from "./shared.js";
 
 const CAMERA_Z = 150; // where 3Dmol's camera stands, Å
 const HALF_ANGLE = Math.PI / 18; // half of 3Dmol's vertical field of view

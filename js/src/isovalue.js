@@ -3,6 +3,7 @@ import { prettyUnit } from "./units.js";
 
 const STEPS = 1000; // of the slider
 const NUDGE = 1.1; // factor of one press of a key
+const HEIGHT = 20; // px, as in style.css
 const REST = 150; // ms after the last key until the kernel is told
 
 export class Isovalue {
@@ -31,6 +32,11 @@ export class Isovalue {
     this.write();
   }
 
+  /** What it takes of the view, px. */
+  get height() {
+    return this.bar.hidden ? 0 : HEIGHT;
+  }
+
   ends() {
     const [low, high] = this.model.get("isovalue_range");
     return [Math.log(Math.min(low, this.value)), Math.log(Math.max(high, this.value))];
@@ -45,6 +51,7 @@ export class Isovalue {
     const [low, high] = this.ends();
     this.slider.value = (STEPS * (Math.log(this.value) - low)) / (high - low);
     const text = `${this.value < 1e-3 ? this.value.toExponential(1) : this.value.toPrecision(2)} ${this.unit}`;
+    if (text === this.output.textContent) return; // for the page not to be laid out again
     this.slider.setAttribute("aria-valuetext", text);
     this.output.textContent = text;
   }

@@ -1,14 +1,8 @@
 // One copy of 3Dmol.js and one WebGL context per page, however many viewers it holds.
 
-// Each viewer comes with its own copy of this module: what they share hangs on the page.
-const page = (globalThis.__nablaviz ??= { library: null, views: new Set(), contexts: new WeakMap(), volumes: new Map() });
+import { page, views } from "./shared.js";
+
 const { contexts } = page;
-
-/** All living views of the page. */
-export const views = page.views;
-
-/** Values of volumes by name, from whichever view they came to. */
-export const volumes = page.volumes;
 
 /** The 3Dmol module, unpacked from the library model when the first viewer of the page asks. */
 export function load3Dmol(model) {

@@ -3,6 +3,12 @@
 const SLOW = 60; // ms a frame
 const LONG = 8; // ms to contour the surfaces
 const REST = 200; // ms without a change, at least
+const NO_CARD = /swiftshader|llvmpipe|softpipe|software|basic render/i; // what draws without a graphics card
+
+function withoutCard(gl) {
+  const more = gl.getExtension("WEBGL_debug_renderer_info");
+  return NO_CARD.test(gl.getParameter(more ? more.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+}
 
 export class Pace {
   constructor(view) {
@@ -12,6 +18,7 @@ export class Pace {
     this.last = -Infinity;
     this.mean = 0; // ms a frame, lately
     this.work = 0; // ms that the last fine surfaces took
+    this.weak = null; // whether there is no graphics card
   }
 
   /** With each frame of a movement. */
@@ -25,7 +32,8 @@ export class Pace {
 
   /** Before surfaces are drawn that have just changed: the first frame of them is soon there. */
   changed() {
-    if (this.work < LONG) return;
+    this.weak ??= withoutCard(this.view.viewer.getRenderer().getContext());
+    if (!this.weak && this.work < LONG) return;
     this.rough = true;
     if (this.coarsen(true)) this.view.stale.add("pace");
     this.wait();

@@ -1,7 +1,8 @@
 // The surfaces of a view: contoured here, from the volumes that Viewer.draw_surfaces sent.
 import { colorAt } from "./colormap.js";
 import { contour } from "./isosurface.js";
-import { coarser, decodeVolume, sample } from "./volume.js";
+import { coarser, sample } from "./volume.js";
+import { unpacked } from "./volumes.js";
 
 const BINS = 8192; // steps of depth that triangles are sorted into
 const OUTLINE = 400; // vertices that stand for a mesh where the camera asks how far it reaches
@@ -14,14 +15,14 @@ function rgb(color) {
 export function decodeSurfaces(surfaces) {
   return surfaces.map((surface) => ({
     ...surface,
-    volume: decodeVolume(surface),
-    painted: surface.painted && { ...surface.painted, volume: decodeVolume(surface.painted) },
+    volume: unpacked(surface),
+    painted: surface.painted && { ...surface.painted, volume: unpacked(surface.painted) },
   }));
 }
 
 /** Its meshes: one for each phase, `{positions, normals, indices, color}`. */
 function meshesOf(surface, isovalue, rough) {
-  const volume = rough ? (surface.coarse ??= coarser(surface.volume)) : surface.volume;
+  const volume = rough ? (surface.volume.coarse ??= coarser(surface.volume)) : surface.volume;
   const level = surface.isovalue ?? isovalue;
   const phases = [[level, surface.color]];
   if (surface.negative_color) phases.push([-level, surface.negative_color]);

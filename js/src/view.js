@@ -1,27 +1,25 @@
-// One displayed view of a Viewer: the 3D scene, picking and keys.
+// One displayed view of a Viewer: what is drawn of its model, and when.
 import { Camera } from "./camera.js";
+import { Hands } from "./hands.js";
 import { Isovalue } from "./isovalue.js";
-import { createViewer, views } from "./library.js";
+import { createViewer } from "./library.js";
 import { Overlay } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { Pace } from "./pace.js";
 import { savePicture, sendPicture } from "./pictures.js";
 import { decode, drawArrows, drawMolecules, drawnRadius } from "./scene.js";
+import { views } from "./shared.js";
+import { Shown } from "./shown.js";
 import css from "./style.css";
-import { buildGeometry, decodeSurfaces, outline } from "./surfaces.js";
+import { buildGeometry, outline } from "./surfaces.js";
 import { themeOf } from "./theme.js";
 import { toolbar } from "./toolbar.js";
-import { complete, keep } from "./volumes.js";
 
 const REPRESENTATIONS = ["ball-stick", "stick", "sphere", "line"];
 const LABELS = ["none", "element", "index"];
 const REDRAWN = [
   "tick", "scene", "surfaces", "representation", "labels", "picked", "measurement", "legend", "palette", "background",
 ];
-const STEPS = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
-const TURNS = { ArrowUp: [-10, "vx"], ArrowLeft: [-10, "vy"], ArrowDown: [10, "vx"], ArrowRight: [10, "vy"] };
-const NUDGES = { "[": -1, "]": 1 };
-const ZOOMS = { "+": 1.1, "=": 1.1, "-": 1 / 1.1 };
 
 export class View {
   constructor(model, el, $3Dmol) {
@@ -30,29 +28,33 @@ export class View {
     this.stale = new Set(REDRAWN);
     this.atoms = [];
     this.molecules = [];
-    this.surfaces = [];
     this.undo = [];
+    this.shown = new Shown(this);
     this.camera = new Camera(this);
     this.pace = new Pace(this);
     this.build(el);
+    this.hands = new Hands(this);
     const listen = (event, act) => {
       model.on(event, act);
       this.undo.push(() => model.off(event, act));
     };
-    for (const name of REDRAWN) listen(`change:${name}`, () => this.redraw(name));
+    for (const name of REDRAWN) if (name !== "surfaces") listen(`change:${name}`, () => this.redraw(name));
+    for (const name of ["surfaces", "choice"]) listen(`change:${name}`, () => this.shown.receive());
     listen("change:camera", () => this.camera.set());
     listen("change:camera_group", () => this.camera.join());
     listen("change:spin", () => this.spin());
     listen("change:isovalue", () => this.isovalue.set());
     listen("change:isovalue_range", () => this.isovalue.write());
     for (const name of ["width", "height"]) listen(`change:${name}`, () => this.layout());
-    listen("msg:custom", ({ kind, name }, buffers) => {
-      if (kind === "picture") sendPicture(this);
-      else if (kind === "volume") keep(name, buffers[0]);
+    listen("msg:custom", (content, buffers) => {
+      if (content.kind === "picture") sendPicture(this);
+      else if (content.kind === "ahead") this.shown.take(content, buffers);
+      else if (content.kind === "forget") this.shown.forget();
     });
     views.add(this);
     this.layout();
     this.spin();
+    this.shown.receive();
     this.redraw("tick");
   }
 
@@ -90,16 +92,6 @@ export class View {
     this.isovalue = new Isovalue(this, box);
     el.append(box);
 
-    box.addEventListener("keydown", (event) => this.key(event));
-    // the page scrolls on over a view that nobody is working in
-    box.addEventListener("wheel", (event) => box.contains(document.activeElement) || event.stopPropagation(), true);
-    this.stage.addEventListener("pointerdown", (event) => {
-      this.pressed = [event.clientX, event.clientY, event.button];
-      box.focus({ preventScroll: true });
-    });
-    this.stage.addEventListener("pointerup", (event) => this.click(event));
-    this.stage.addEventListener("pointermove", (event) => this.hover(event));
-
     const sized = new ResizeObserver(() => this.resized());
     sized.observe(box);
     const themed = new MutationObserver(() => {
@@ -112,9 +104,7 @@ export class View {
   dispose() {
     views.delete(this);
     cancelAnimationFrame(this.frame);
-    this.camera.dispose();
-    this.isovalue.dispose();
-    this.pace.dispose();
+    for (const part of [this.camera, this.isovalue, this.pace, this.shown]) part.dispose();
     this.undo.forEach((each) => each());
     this.painter?.dispose();
     this.disposeViewer?.();
@@ -145,10 +135,12 @@ export class View {
   paint() {
     if (!this.stage.clientWidth || !this.stage.clientHeight) return; // drawn when it has a size
     const tick = this.model.get("tick");
-    this.camera.hold(() => this.draw());
-    if (this.waiting) return;
+    const { count, waiting } = this.shown;
+    this.stale.delete("tick");
+    if (this.stale.size || !this.viewer) this.camera.hold(() => this.draw());
+    if (waiting) return;
     requestAnimationFrame(() => {
-      this.box.dataset.ready = tick;
+      Object.assign(this.box.dataset, { ready: tick, shown: count });
       if (this.model.get("ready") === tick) return;
       this.model.set("ready", tick);
       this.model.save_changes();
@@ -183,16 +175,11 @@ export class View {
       drawArrows(this.viewer, this.atoms, scene.arrows);
       this.camera.follow(scene);
     }
-    if (changed("surfaces")) {
-      const surfaces = complete(get("surfaces"));
-      this.waiting = !surfaces; // what is drawn stays until they come
-      if (surfaces) this.surfaces = decodeSurfaces(surfaces);
-      else this.model.send({ kind: "volumes" });
-      this.isovalue.fit(this.surfaces);
-    }
+    const { surfaces } = this.shown;
+    if (changed("surfaces")) this.isovalue.fit(surfaces);
     if (changed("surfaces", "isovalue", "detail")) {
       this.pace.build((rough) => {
-        const geometry = buildGeometry(this.surfaces, this.isovalue.value, rough);
+        const geometry = buildGeometry(surfaces, this.isovalue.value, rough);
         this.painter.show(geometry);
         this.camera.surround(outline(geometry));
       });
@@ -238,8 +225,8 @@ export class View {
       marks: get("picked").filter((index) => this.atoms[index]).map((index) => place(this.atoms[index])),
       measurement,
       corner: [this.spoken(), get("legend")].filter(Boolean),
-      scales: this.surfaces.filter((surface) => surface.painted).map(({ painted }) => painted),
-      floor: this.isovalue.bar.offsetHeight,
+      scales: this.shown.surfaces.filter((surface) => surface.painted).map(({ painted }) => painted),
+      floor: this.isovalue.height,
       theme: this.theme,
     });
   }
@@ -253,53 +240,6 @@ export class View {
   spin() {
     this.buttons.spin.setAttribute("aria-pressed", this.model.get("spin"));
     this.camera.spin();
-  }
-
-  // --- picking and keys ---------------------------------------------------------------------
-
-  atomAt(event) {
-    const { left, top, width, height } = this.stage.getBoundingClientRect();
-    const x = (2 * (event.clientX - left)) / width - 1;
-    const y = 1 - (2 * (event.clientY - top)) / height;
-    const hit = this.viewer?.targetedObjects(x, y, this.atoms)[0];
-    return hit ? hit.clickable.index : -1;
-  }
-
-  click(event) {
-    const [x, y, button] = this.pressed ?? [];
-    this.pressed = null;
-    if (button !== 0 || Math.hypot(event.clientX - x, event.clientY - y) > 4) return;
-    const atom = this.atomAt(event);
-    const picked = this.model.get("picked");
-    if (atom < 0) this.pick([]);
-    else if (picked.includes(atom)) this.pick(picked.filter((each) => each !== atom));
-    else this.pick(picked.length < 4 ? [...picked, atom] : [atom]);
-  }
-
-  pick(atoms) {
-    this.model.set("picked", atoms);
-    this.model.save_changes();
-  }
-
-  hover(event) {
-    if (!this.viewer || event.buttons) return;
-    const atom = this.atomAt(event);
-    this.stage.classList.toggle("over", atom >= 0);
-    this.stage.title = atom >= 0 ? `${this.atoms[atom].elem}${atom}` : "";
-  }
-
-  key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.shiftKey && event.key in TURNS) this.viewer?.rotate(...TURNS[event.key]);
-    else if (event.key in ZOOMS) this.viewer?.zoom(ZOOMS[event.key]);
-    else if (event.key in NUDGES) this.isovalue.nudge(NUDGES[event.key]);
-    else if (event.target.type === "range") return event.stopPropagation(); // its own keys move it
-    else if (event.key in STEPS) this.model.send({ kind: "step", by: STEPS[event.key] });
-    else if (event.key === "Escape") this.pick([]);
-    else if (!(event.target.tagName === "BUTTON" && ["Enter", " "].includes(event.key))) return;
-    else return event.stopPropagation(); // the notebook has its own use for Enter
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   toggleFullscreen() {

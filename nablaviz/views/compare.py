@@ -105,7 +105,7 @@ class ComparisonPanel(Panel):
         self._quiet = False
         self.choice = ConformerChoice(dataset)
         self.views = OrbitalViews(height)
-        self.levels = Levels(height=480)
+        self.levels = Levels(height=480, camera_group=self.views.viewers[0].camera_group)
         self.details = Details(height=480)
         self.export = ExportMenu(self._save)
         card = VBox([self.levels])

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.data.atomic import replacing
 from nablaviz.data.cube import write_cube
@@ -14,6 +16,7 @@ from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.page import page
 from nablaviz.views.pair_fields import DIFFERENCE_COLORS, magnified, orbital_fields
 from nablaviz.views.pair_titles import orbital_titles
+from nablaviz.views.scene import farther, fitting_camera
 from nablaviz.views.surface import Surface, encode, slider_range
 from nablaviz.views.viewer import Viewer, link_cameras
 
@@ -63,7 +66,7 @@ def comparison_page(
     isovalue
         Where the surfaces are, bohr^(-3/2).
     camera
-        Of the views, as the trait of :class:`Viewer`.
+        Of the views, as the trait of :class:`Viewer`; farther away if a surface would not be seen whole.
     """
     views = [Viewer(comparison.molecule, height="340px") for _ in SIDES]
     link_cameras(*views)
@@ -73,10 +76,16 @@ def comparison_page(
         reference, other = comparison.reference.orbitals, comparison.other.orbitals
         levels.show(level_data(reference, other, comparison.matching, comparison.names), numbers[0])
         states: dict[str, dict[Any, dict[str, Any]]] = {}
+        points: list[np.ndarray] = []
         for number in numbers:
-            name, shown = _state(comparison, number, isovalue)
+            name, shown, within = _state(comparison, number, isovalue)
+            points.append(within)
             states[name] = {levels: {"selected": number}} | dict(zip(views, shown, strict=True))
         first = next(iter(states.values()))
+        scene = views[0].scene
+        camera = farther(
+            camera or fitting_camera([comparison.molecule], scene), scene, np.concatenate(points)
+        )
         for view in views:
             view.camera, view.isovalue = camera, isovalue
             for trait, value in first[view].items():
@@ -95,8 +104,10 @@ def comparison_page(
             widget.close()
 
 
-def _state(comparison: Comparison, number: int, isovalue: float) -> tuple[str, list[dict[str, Any]]]:
-    """Name of a pair of orbitals, and what each view shows of it."""
+def _state(
+    comparison: Comparison, number: int, isovalue: float
+) -> tuple[str, list[dict[str, Any]], np.ndarray]:
+    """Name of a pair of orbitals, what each view shows of it, and points (N, 3), Å, within its surfaces."""
     fields = orbital_fields(comparison, number, PAGE_POINTS)
     assert fields.other is not None and fields.difference is not None
     difference, factor = magnified(fields.difference, isovalue)
@@ -108,7 +119,9 @@ def _state(comparison: Comparison, number: int, isovalue: float) -> tuple[str, l
         {"surfaces": encode([surface], isovalue), "isovalue_range": ends, "legend": said}
         for surface, (_, said) in zip(surfaces, titles, strict=True)
     ]
-    return comparison.reference.orbitals.label(int(comparison.matching.pairs[number, 0])), state
+    inside = [np.abs(surface.field.values) >= isovalue for surface in surfaces]
+    points = np.argwhere(np.any(inside, axis=0)) * fields.reference.box.spacing + fields.reference.box.origin
+    return comparison.reference.orbitals.label(int(comparison.matching.pairs[number, 0])), state, points
 
 
 def write_orbital_cube(shown: Comparison | Solution, number: int, side: str, path: Path) -> None:

@@ -30,6 +30,9 @@ class Levels(anywidget.AnyWidget):
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     """Number of the selected matched pair, of the selected level where there is only one Hamiltonian."""
 
+    camera_group = traitlets.Unicode("").tag(sync=True)
+    """Of the 3D views that draw what is selected, from what they were sent ahead if they were."""
+
     height = traitlets.Int(420).tag(sync=True)
     """In pixels; the width is that of the panel."""
 

@@ -94,12 +94,11 @@ class OrbitalViews(VBox):
         super().__init__([self.bar, self.titles, views, self.notice])
         self.add_class("nablaviz-orbitals")
         self.field.observe(lambda _: self._choose_field(), "value")
-        self.enclosed.observe(lambda _: None if self._quiet else self._paint(), "value")
-        self.style_of.observe(lambda _: self._paint(), "value")
-        self.opacity.observe(lambda _: self._paint(), "value")
+        for control in (self.enclosed, self.style_of, self.opacity):
+            control.observe(lambda _: None if self._quiet else self._paint_anew(), "value")
         self.paint.observe(lambda _: self._shown and self._color(self._shown.molecule), "value")
         for viewer in self.viewers:
-            viewer.observe(self._pick, "picked")
+            viewer.observe(lambda change: self.pick(change["new"]), "picked")
         self.viewers[0].observe(self._dragged, "isovalue")
 
     def on_step(self, callback: Callable[[int], None]) -> None:
@@ -117,6 +116,7 @@ class OrbitalViews(VBox):
     ) -> None:
         """Show a molecule and, of what is known of it, a matched pair or what else is asked for."""
         self.background.stop()
+        self._forget()
         self._shown, self._fields, self._pairs = shown, None, {}
         with ExitStack() as held:  # molecule and surfaces are one message, and one frame
             for viewer in self.viewers:
@@ -138,12 +138,17 @@ class OrbitalViews(VBox):
             self._compute(self.field.value)
 
     def ahead(self, number: int) -> None:
-        """Send the browser a matched pair of orbitals that may be asked for next."""
-        if self._shown is None or self.field.value != "orbital":
+        """Send the browser a matched pair of orbitals that may be asked for next, at the isovalue of now."""
+        if self._shown is None or self.field.value != "orbital" or self.enclosed.value:
             return
         three, _ = self._surfaces(self._pair(number), self.isovalue)
         for viewer, surfaces in zip(self.viewers, three, strict=True):
-            viewer.send_ahead(surfaces)
+            viewer.send_ahead(number, surfaces)
+
+    def _forget(self) -> None:
+        """What was sent ahead no longer looks so."""
+        for viewer in self.viewers:
+            viewer.forget_ahead()
 
     def _pair(self, number: int) -> PairFields:
         """Computed, unless it is one of the last few."""
@@ -174,6 +179,10 @@ class OrbitalViews(VBox):
         self._fields = fields
         self._paint()
 
+    def _paint_anew(self) -> None:
+        self._forget()
+        self._paint()
+
     def _paint(self) -> None:
         if self._fields is None:
             return
@@ -185,7 +194,9 @@ class OrbitalViews(VBox):
                 three, factor = self._surfaces(fields, isovalue)
                 ends = slider_range([*three[0], *three[1]], isovalue)
                 for viewer, surfaces in zip(self.viewers, three, strict=True):
-                    viewer.draw_surfaces(surfaces, isovalue=isovalue, isovalue_range=ends)
+                    viewer.draw_surfaces(
+                        surfaces, isovalue=isovalue, isovalue_range=ends, choice=self._number
+                    )
                 self.isovalue = isovalue
             finally:
                 self._quiet = False
@@ -231,6 +242,7 @@ class OrbitalViews(VBox):
             return self.isovalues[kind]
 
     def _choose_field(self) -> None:
+        self._forget()
         self._fields = None
         self.draw(self._number)
 
@@ -263,13 +275,11 @@ class OrbitalViews(VBox):
         self._fix()
 
     def _fix(self) -> None:
+        self._forget()
         self.isovalues[self.field.value] = self.isovalue
         self._quiet = True
         self.enclosed.value = 0.0
         self._quiet = False
-
-    def _pick(self, change: Any) -> None:
-        self.pick(change["new"])
 
     def pick(self, atoms: Sequence[int]) -> None:
         """Mark atoms in all views."""

@@ -116,11 +116,23 @@ def facing(positions: np.ndarray) -> list[float]:
     return np.linalg.eigh(k)[1][:, -1].tolist()
 
 
+HALF_ANGLE = math.radians(10)
+"""Half of the vertical field of view."""
+
+
 def fitting_camera(molecules: Sequence[Molecule], scene: dict[str, Any]) -> list[float]:
     """A camera, as the viewer's trait, that shows all molecules of a scene however they are turned."""
     positions = np.concatenate([molecule.positions for molecule in molecules])
     radius = np.linalg.norm(positions - scene["centre"], axis=1).max() + 1.2
-    return [0.0, 0.0, 0.0, float(radius / math.sin(math.radians(10))), *scene["facing"]]
+    return [0.0, 0.0, 0.0, float(radius / math.sin(HALF_ANGLE)), *scene["facing"]]
+
+
+def farther(camera: Sequence[float], scene: dict[str, Any], points: np.ndarray) -> list[float]:
+    """A camera moved back until it sees all points (N, 3), Å, in a view that is at least as wide as high."""
+    *offset, distance = camera[:4]
+    turned = (points - scene["centre"] - offset) @ rotation(camera[4:]).T
+    needed = turned[:, 2] + np.abs(turned[:, :2]).max(axis=1) / math.tan(HALF_ANGLE)
+    return [*offset, max(distance, float(needed.max(initial=0))), *camera[4:]]
 
 
 def scale_arrows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Sequence
@@ -86,7 +87,8 @@ def encode(surfaces: Sequence[Surface], isovalue: float) -> list[dict[str, Any]]
     list of dict
         The options of each surface, and of its field, and of the field that paints it under ``painted``:
         ``origin`` and ``spacing`` (Å), ``shape``, ``unit``, ``values`` (little-endian float16, z fastest),
-        the ``scale`` to multiply them with, and whether they are ``packed`` (by `compact`).
+        the ``scale`` to multiply them with, whether they are ``packed`` (by `compact`), and a ``name`` that
+        no other volume has.
     """
     return [
         _volume(surface.field)
@@ -143,15 +145,16 @@ def _volume(field: Field) -> dict[str, Any]:
     """The scale is a power of two with which the largest value just fits, so that few others lose bits."""
     largest = float(np.abs(field.values[np.isfinite(field.values)]).max(initial=0))
     scale = 2.0 ** (math.frexp(largest)[1] - 15)
-    return {
-        "values": (np.clip(field.values, -largest, largest) / scale).astype("<f2").tobytes(),
+    values = (np.clip(field.values, -largest, largest) / scale).astype("<f2").tobytes()
+    grid = {
         "scale": scale,
-        "packed": False,
         "origin": field.box.origin.tolist(),
         "spacing": field.box.spacing.tolist(),
         "shape": list(field.box.shape),
         "unit": field.unit,
     }
+    name = hashlib.blake2b(values + repr(grid).encode(), digest_size=12).hexdigest()
+    return grid | {"name": name, "values": values, "packed": False}
 
 
 def painted_colors(surface: Surface, points: np.ndarray, isovalue: float) -> np.ndarray | None:

@@ -1,8 +1,7 @@
-"""A widget that draws surfaces, the volumes of which can be sent before they are asked for."""
+"""A widget that draws surfaces, which a browser can be given before they are asked for."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,35 +15,53 @@ KEPT = 10
 
 
 class SurfacesAhead(anywidget.AnyWidget):
-    """Sends a volume once: what a browser holds is called by name in later messages."""
+    """Sends what may be chosen next: a browser shows it at the moment of the choice, before Python hears.
+
+    A volume is sent once; later messages leave it out.
+    """
 
     surfaces = traitlets.List(traitlets.Dict()).tag(sync=True)
     """What `draw_surfaces` was given: see `nablaviz.views.surface.encode`."""
+
+    choice = traitlets.Int(None, allow_none=True).tag(sync=True)
+    """Number of what the surfaces are of, where there is something to choose from."""
 
     def __init__(self, **traits: Any) -> None:
         self._held: dict[str, None] = {}
         super().__init__(**traits)
         self.on_msg(self._resend)
 
-    def send_ahead(self, surfaces: Sequence[Surface]) -> None:
-        """Send the volumes of surfaces that are likely to be drawn next, at any isovalue and opacity."""
-        for volume in encode([surface for surface in surfaces if surface.painted is None], self.isovalue):
-            name = _name(volume["values"])
-            if name not in self._held:
-                self.send({"kind": "volume", "name": name}, [volume["values"]])
-            self._held.pop(name, None)  # the last again
-            self._held[name] = None
+    def send_ahead(self, choice: int, surfaces: Sequence[Surface]) -> None:
+        """Send the surfaces that would be drawn for a choice, none of them painted."""
+        encoded = encode(surfaces, self.isovalue)
+        new = [surface for surface in encoded if surface["name"] not in self._held]
+        self.send(
+            {
+                "kind": "ahead",
+                "choice": choice,
+                "surfaces": [surface | {"values": None} for surface in encoded],
+                "names": [surface["name"] for surface in new],
+            },
+            [surface["values"] for surface in new],
+        )
+        for surface in encoded:
+            self._held.pop(surface["name"], None)  # the last again
+            self._held[surface["name"]] = None
         while len(self._held) > KEPT:
             del self._held[next(iter(self._held))]
 
+    def forget_ahead(self) -> None:
+        """What was sent ahead is not what would be drawn any more."""
+        if self._held:
+            self.send({"kind": "forget"})
+
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """As of any widget; volumes that the browser holds are named, unless the whole state is asked for."""
+        """As of any widget; volumes that the browser holds are left out unless all state is asked for."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)
-        if key is not None and self._held and "surfaces" in state:
-            names = [_name(surface["values"]) for surface in state["surfaces"]]
+        if key is not None and "surfaces" in state:
             state["surfaces"] = [
-                surface | {"values": name} if name in self._held else surface
-                for surface, name in zip(state["surfaces"], names, strict=True)
+                surface | {"values": None} if surface["name"] in self._held else surface
+                for surface in state["surfaces"]
             ]
         return state
 
@@ -53,7 +70,3 @@ class SurfacesAhead(anywidget.AnyWidget):
         if content.get("kind") == "volumes":
             self._held.clear()
             self.send_state("surfaces")
-
-
-def _name(values: bytes) -> str:
-    return hashlib.blake2b(values, digest_size=12).hexdigest()

@@ -196,6 +196,7 @@ class Viewer(SurfacesAhead):
         *,
         isovalue: float | None = None,
         isovalue_range: tuple[float, float] | None = None,
+        choice: int | None = None,
     ) -> None:
         """Replace the surfaces; none removes them.
 
@@ -213,6 +214,8 @@ class Viewer(SurfacesAhead):
             The trait's new value; ``None`` leaves it.
         isovalue_range
             The trait's new value; ``None`` finds one that suits the fields.
+        choice
+            The trait's new value.
 
         Raises
         ------
@@ -224,7 +227,7 @@ class Viewer(SurfacesAhead):
             if isovalue is not None:
                 self.isovalue = isovalue
             self.isovalue_range = isovalue_range or surface.slider_range(shown, self.isovalue)
-            self.surfaces = surface.encode(shown, self.isovalue)
+            self.surfaces, self.choice = surface.encode(shown, self.isovalue), choice
             self._surfaces = shown
             self.tick += 1
 

@@ -88,35 +88,59 @@ def rested(notebook: Any) -> list[str]:
     return painted(notebook)
 
 
-def test_what_the_pointer_rests_on_is_there_before_the_click(notebook: Any) -> None:
+def test_what_the_pointer_rests_on_is_shown_before_python_hears_of_the_click(
+    notebook: Any, tmp_path: Path
+) -> None:
     page = notebook.page
     page.mouse.move(0, 0)
     levels = page.locator(".nablaviz-compare .nablaviz-levels")
     levels.scroll_into_view_if_needed()
     notebook.python("1", "panel.orbital = 'LUMO'")
     expected = rested(notebook)
-    name = "first = panel.views.viewers[0]; name = surfaces_ahead._name(first.surfaces[0]['values'])"
-    notebook.python("1", f"from nablaviz.views import surfaces_ahead; {name}; panel.orbital = 'HOMO'")
+    notebook.python("1", "panel.orbital = 'HOMO'")
     page.wait_for_selector(f".nablaviz-levels[data-drawn='{notebook.python('panel.levels.selected')}']")
     lumo = levels.locator("svg text", has_text="LUMO").first.bounding_box()
     x, y = lumo["x"] + lumo["width"] + 14, lumo["y"] + lumo["height"] / 2
-    notebook.python("1", "first._held.clear()")
     page.mouse.move(x, y)
-    notebook.until("name in first._held", True, timeout=PATIENCE)
+    pair = notebook.python("panel._number(panel.reference.orbitals.lumo)")
+    page.wait_for_function(
+        "(pair) => [...__nablaviz.views].every(({ shown }) => shown.ahead.has(pair))", arg=pair
+    )
+    shown = "[...__nablaviz.views].map(({ box }) => Number(box.dataset.shown))"
+    before = page.evaluate(shown)
     notebook.python(
         "1",
-        "sent, send = [], first._send\n"
+        "sent, first = [], panel.views.viewers[0]; send = first._send\n"
         "first._send = lambda *message, **more: (sent.append((*message, more)), send(*message, **more))",
     )
+    go_on = tmp_path / "go_on"  # until then the kernel hears nothing
+    notebook._client.execute(f"import os, time\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.02)")
     page.mouse.click(x, y)
     page.mouse.move(0, 0)
+    early = [count + 1 for count in before]
+    page.wait_for_function(f"(early) => String({shown}) === String(early)", arg=early)
+    go_on.touch()
     notebook.until("panel.reference.orbitals.label(panel.orbital)", "LUMO", timeout=PATIENCE)
     assert rested(notebook) == expected
+    assert page.evaluate(shown) == early  # Python asked for the same
     updates = "[more['buffers'] for message, more in sent if 'surfaces' in message.get('state', ())]"
     assert notebook.python(updates) == [[]]
+    held = "({ model }) => model.get('surfaces').every(({ values }) => values.byteLength > 1000)"
+    assert page.evaluate(f"[...__nablaviz.views].every({held})")  # what is saved of the page is whole
     page.evaluate("__nablaviz.volumes.clear()")  # a page that does not hold a volume asks for it
     notebook.python("1", "del first._send; panel.orbital = 'HOMO'; panel.orbital = 'LUMO'")
     assert rested(notebook) == expected
+
+
+def test_what_was_sent_ahead_is_not_shown_with_another_look(notebook: Any) -> None:
+    page = notebook.page
+    painted(notebook)
+    notebook.python("1", "panel.views.ahead(panel.levels.selected + 1)")
+    known = "[...__nablaviz.views].map(({ shown }) => shown.ahead.size > 0)"
+    page.wait_for_function(f"{known}.every(Boolean)")
+    notebook.python("1", "panel.views.style_of.value = 'mesh'")
+    page.wait_for_function(f"!{known}.some(Boolean)")
+    notebook.python("1", "panel.views.style_of.value = 'solid'")
 
 
 def test_arrow_keys_step_in_the_diagram_and_in_a_view(notebook: Any) -> None:

@@ -22,7 +22,7 @@ from nablaviz.chem.bonds import find_bonds
 from nablaviz.molecule import Molecule
 from nablaviz.views import viewer as viewer_module
 from nablaviz.views.export import mol_block
-from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, facing, rotation, scale_arrows
+from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, facing, farther, rotation, scale_arrows
 from nablaviz.views.still import still
 from nablaviz.views.viewer import STATIC, Viewer, link_cameras, measure
 
@@ -319,3 +319,16 @@ def test_built_javascript_is_that_of_the_source(tmp_path):
 
 def test_lockfile_names_no_registry():
     assert "resolved" not in (ROOT / "js" / "package-lock.json").read_text()
+
+
+def test_a_camera_moved_back_sees_all_points_and_no_more():
+    points = np.array([[0.0, 4.0, 0.0], [1.0, 2.0, 3.0]])
+    turn = [0.5, -0.5, 0.5, 0.5]
+    scene = {"centre": [1.0, 0.0, -1.0]}
+    camera = farther([0.2, 0.1, 0.0, 5.0, *turn], scene, points)
+    assert camera[:3] == [0.2, 0.1, 0.0] and camera[4:] == turn
+    seen = (points - [1.2, 0.1, -1.0]) @ rotation(turn).T
+    slopes = np.abs(seen[:, :2]).max(axis=1) / (camera[3] - seen[:, 2])
+    assert slopes.max() == pytest.approx(np.tan(np.radians(10)))
+    assert farther(camera, scene, points / 2) == camera  # never nearer
+    assert farther([*camera[:3], 99.0, *turn], scene, points)[3] == 99.0
