@@ -54,8 +54,11 @@ def connected(device: str, address: str | None, workers: int | None, runs: int) 
         own = {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {}
         specification[place] = {"cls": Nanny, "options": {**options, "env": {**environment, **own}}}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
+    # Nannies see that a worker has ended. A scheduler that asks for signs of life would take those of a
+    # machine that was asleep for dead.
+    here = {"distributed.scheduler.allowed-failures": RETRIES, "distributed.scheduler.worker-ttl": None}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": RETRIES}),
+        dask.config.set(here),
         SpecCluster(specification, scheduler=scheduler, silence_logs=logging.ERROR) as cluster,
         Client(cluster) as client,
     ):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nablaviz.studies.power_law import LEVEL, PowerLaw
+from nablaviz.studies.power_law import LEVEL, PowerLaw, fit
+
+if TYPE_CHECKING:
+    from nablaviz.studies.learning_curves import Curve
 
 FEWEST = 4
 """Training sizes that an extrapolation needs."""
@@ -51,6 +55,50 @@ def extrapolate(curve: PowerLaw, target: float, unit: str) -> Extrapolation:
     best, low, high = curve.needed(target)
     refusal = _refusal(curve, target, unit, best)
     return Extrapolation(np.nan if refusal else best, low, high, refusal)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the smaller training sizes say of the largest one, and what was measured there."""
+
+    size: int
+    "The largest, conformers."
+    predicted: float
+    low: float
+    high: float
+    "Ends of the interval of the mean of as many runs."
+    measured: float
+    "Geometric mean of the runs."
+    runs: int
+    unit: str
+
+    def __str__(self) -> str:
+        return (
+            f"at {self.size:,} conformers {self.predicted:.3g} {self.unit} ({LEVEL:.0%}: {self.low:.3g} to "
+            f"{self.high:.3g}) predicted from the smaller sizes, {self.measured:.3g} measured "
+            f"(mean of {self.runs})"
+        )
+
+
+def hold_out(curve: Curve) -> HeldOut:
+    """Predict the error at the largest training size from the other ones.
+
+    Raises
+    ------
+    ValueError
+        If there are less than four sizes, or no curve can be fitted to the measure.
+    """
+    if curve.fit is None:
+        raise ValueError(curve.refusal)
+    runs, last = curve.runs, curve.runs["size"].max()
+    largest, others = runs[runs["size"] == last], runs[runs["size"] < last]
+    if others["size"].nunique() < FEWEST - 1:
+        raise ValueError(f"leaving one out needs {FEWEST} training sizes, not {len(curve.fit.sizes)}")
+    molecules = None if curve.molecules is None else curve.molecules[:-1, :-1]
+    law = fit(*(others[name].to_numpy() for name in ("size", "value", "seed")), molecules=molecules)
+    (low,), (high,) = law.band(np.array([last]), runs=len(largest))
+    measured = float(np.exp(np.log(largest["value"]).mean()))
+    return HeldOut(int(last), float(law(last)), low, high, measured, len(largest), curve.unit)
 
 
 def _refusal(curve: PowerLaw, target: float, unit: str, best: float) -> str:

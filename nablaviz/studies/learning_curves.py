@@ -60,6 +60,8 @@ class Curve:
     fit: PowerLaw | None
     refusal: str
     "Why there is no fit."
+    molecules: np.ndarray | None = None
+    "Covariance of the log errors at the ascending sizes that comes from the choice of test molecules."
 
     @property
     def name(self) -> str:
@@ -150,19 +152,18 @@ def _curve(
 ) -> Curve:
     columns = ["run", "seed", "value", "low", "high", *COSTS]
     runs = group[columns].sort_values(["size", "seed"]).reset_index(drop=True)
-    law, refusal = None, "" if fitted else "not asked for"
+    law = molecules = None
+    refusal = "" if fitted else "not asked for"
     if fitted:
         if not metric.endswith(FALLING):
             refusal = "a power law is fitted to errors that fall towards zero only"
         else:
+            molecules = _of_molecules(runs, split, metric, errors)
             try:
-                law = fit(
-                    runs["size"].to_numpy(), runs["value"].to_numpy(), runs["seed"].to_numpy(),
-                    molecules=_of_molecules(runs, split, metric, errors),
-                )  # fmt: skip
+                law = fit(*(runs[name].to_numpy() for name in ("size", "value", "seed")), molecules=molecules)
             except ValueError as fault:
                 refusal = str(fault)
-    return Curve(study, model, split, metric, unit, runs, law, refusal)
+    return Curve(study, model, split, metric, unit, runs, law, refusal, molecules)
 
 
 def _of_molecules(runs: pd.DataFrame, split: str, metric: str, errors: Errors | None) -> np.ndarray | None:

@@ -44,6 +44,8 @@ class PowerLaw:
     "Of ``means``: seeds, initial weights and test molecules, shape (K, K); NaN where it cannot be known."
     freedom: tuple[float, float]
     "Degrees of freedom of the scatter about the curve, and of that between seeds (0: not told apart)."
+    scatter: float
+    "Variance of the log error of a run about the curve; NaN where it cannot be known."
 
     @property
     def factor(self) -> float:
@@ -75,15 +77,21 @@ class PowerLaw:
         lowest = found.shares * np.exp(found.levels - found.slack)
         return min(float(lowest.min()), self.floor), max(float(floors.max()), self.floor)
 
-    def band(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Interval of the error of a typical run at each of some training sizes.
+    def band(self, sizes: np.ndarray, runs: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
+        """Interval of the error at each of some training sizes.
+
+        Parameters
+        ----------
+        runs
+            Whose geometric mean is meant; by default so many that they are a typical run.
 
         Returns
         -------
         tuple of ndarray
             Lower and upper ends, each of the shape of ``sizes``; NaN without ``has_interval``.
         """
-        ends = np.array([self._interval(size) for size in np.atleast_1d(np.asarray(sizes, dtype=float))])
+        flat = np.atleast_1d(np.asarray(sizes, dtype=float))
+        ends = np.array([self._interval(size, runs) for size in flat])
         return ends[:, 0], ends[:, 1]
 
     def needed(self, target: float) -> tuple[float, float, float]:
@@ -111,13 +119,17 @@ class PowerLaw:
         ]
         return best, min(float(ends[0].min()), best), max(float(ends[1].max()), best)
 
-    def _interval(self, size: float) -> tuple[float, float]:
+    def _interval(self, size: float, runs: float) -> tuple[float, float]:
         if not self.has_interval:
             return np.nan, np.nan
-        found = self._set(self._quantile(size))
+        quantile = self._quantile(size)
+        found = self._set(quantile)
         logs = found.levels + shape(size, found.exponents, found.shares, self.sizes[-1])
-        best = float(self(size))
-        return min(np.exp((logs - found.slack).min()), best), max(np.exp((logs + found.slack).max()), best)
+        best = float(np.log(self(size)))
+        below = max(best - float((logs - found.slack).min()), 0.0)
+        above = max(float((logs + found.slack).max()) - best, 0.0)
+        own = quantile * np.sqrt(self.scatter / runs)
+        return float(np.exp(best - np.hypot(below, own))), float(np.exp(best + np.hypot(above, own)))
 
     def _quantile(self, size: float | None) -> float:
         """Student's t at which a curve counts as possible, by Satterthwaite's degrees of freedom.
@@ -195,7 +207,7 @@ def fit(
         covariance = covariance + molecules
     return PowerLaw(
         unique, means, chosen.exponent, chosen.share * float(np.exp(chosen.level)), chosen.level,
-        len(log), len(names), covariance, (freedom, seed_freedom),
+        len(log), len(names), covariance, (freedom, seed_freedom), scatter,
     )  # fmt: skip
 
 

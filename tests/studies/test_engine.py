@@ -146,6 +146,12 @@ def test_what_is_seen_of_runs_whose_process_has_gone(tmp_path):
     assert states(tmp_path)["network"] == "paused"
 
 
+def test_workers_of_a_machine_that_was_asleep_are_kept():
+    with dispatch.connected("cpu", None, 1, 1) as client:
+        assert client.cluster.scheduler.worker_ttl is None
+        assert client.cluster.scheduler.allowed_failures == dispatch.RETRIES
+
+
 class Future:
     def __init__(self, status, fault=None):
         self.status, self.fault = status, fault

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
 from nablaviz.studies.curve_region import shape
-from nablaviz.studies.extrapolation import extrapolate, number
+from nablaviz.studies.extrapolation import extrapolate, hold_out, number
+from nablaviz.studies.learning_curves import Curve, curves
 from nablaviz.studies.power_law import PowerLaw, fit
 
 SIZES = np.array([50.0, 100, 200, 400])
@@ -137,6 +141,53 @@ def test_what_the_data_do_not_support_is_refused(curve, target, says) -> None:
     assert says in said.refusal
     assert np.isnan(said.size)
     assert str(said).startswith("no extrapolation: ")
+
+
+def measured(exponent: float, share: float = 0.0, noise: float = 0.05, **options: object) -> Curve:
+    """The curve of a table of results."""
+    sizes, errors, seeds = runs(exponent, share, noise, **options)  # type: ignore[arg-type]
+    names = [f"{size}-{seed}" for size, seed in zip(sizes, seeds, strict=True)]
+    table = pd.DataFrame(
+        {"run": names, "model": "net", "size": sizes.astype(int), "seed": seeds, "split": "test_structures"}
+    ).assign(metric="energy_mae", unit="kcal/mol", value=errors, low=np.nan, high=np.nan, n_molecules=50)
+    (curve,) = curves(
+        table.assign(seconds=1.0, samples_seen=1, energy_joules=np.nan), "energy_mae", "kcal/mol"
+    )
+    return curve
+
+
+@pytest.mark.parametrize(("exponent", "share"), [(0.5, 0.0), (0.8, 0.5)])
+def test_the_largest_size_is_predicted_from_the_others(exponent: float, share: float) -> None:
+    trials, held = 40, 0
+    for draw in range(trials):
+        found = hold_out(measured(exponent, share, sizes=np.geomspace(50, 800, 5).round(), draw=draw))
+        assert found.low <= found.predicted <= found.high
+        held += found.low <= found.measured <= found.high
+    assert binom.ppf(0.005, trials, 0.85) <= held <= binom.ppf(0.995, trials, 0.97), held
+
+
+def test_what_was_left_out_is_said_beside_what_was_measured() -> None:
+    curve = measured(0.5, noise=0.02)
+    found = hold_out(curve)
+    largest = curve.runs["value"][curve.runs["size"] == 400]
+    assert found.measured == pytest.approx(float(np.exp(np.log(largest).mean())))
+    assert str(found).startswith(f"at 400 conformers {found.predicted:.3g} kcal/mol (90%: ")
+    assert f"{found.measured:.3g} measured (mean of 3)" in str(found)
+    # what is left out has no part in its prediction
+    moved = curve.runs.assign(value=curve.runs["value"].where(curve.runs["size"] < 400, 10.0))
+    again = hold_out(replace(curve, runs=moved))
+    assert (again.predicted, again.low, again.high) == (found.predicted, found.low, found.high)
+    with pytest.raises(ValueError, match="leaving one out needs 4 training sizes, not 3"):
+        hold_out(measured(0.5, sizes=SIZES[:3]))
+    with pytest.raises(ValueError, match="not asked for"):
+        hold_out(replace(curve, fit=None, refusal="not asked for"))
+
+
+def test_the_mean_of_few_runs_is_less_certain_than_a_typical_run() -> None:
+    curve = fit(*runs(0.5, noise=0.05))
+    typical, one = (np.log(np.ravel(curve.band(SIZES[-1:], runs=n))) for n in (np.inf, 1))
+    assert np.diff(one) > 2 * 1.64 * np.sqrt(curve.scatter) > 0
+    assert one[0] < typical[0] < typical[1] < one[1]
 
 
 def test_one_seed_and_three_sizes_have_no_interval() -> None:
