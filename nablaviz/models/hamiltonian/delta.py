@@ -43,7 +43,7 @@ WEAKEST = 1e-8
 class DeltaSettings:
     """What is learnt."""
 
-    baseline: str = "minao"
+    baseline: str = "minao-2"
     "A name of ``chem.baselines.BASELINES``, or ``none``: the Hamiltonian itself is learnt."
     basis: str = LOWDIN
     "Of Y: ``lowdin`` or ``atomic``."
