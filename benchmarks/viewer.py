@@ -93,6 +93,8 @@ def show(level):
 levels = iter({levels})
 """
 
+SHOWN = "[...document.querySelectorAll('.nablaviz-viewer')].map((box) => box.dataset.shown)"
+
 # By number, where the levels of the reference are on the page.
 LEVELS = """() => {
   const { top, bottom } = document.querySelector(".nablaviz-levels svg svg").getBoundingClientRect();
@@ -133,8 +135,10 @@ def panel(lab: Any, row: int, clicks: int) -> tuple[dict[str, Any], list[int]]:
         page.mouse.move(*page.evaluate(LEVELS)[level])
         page.wait_for_timeout(pause)
         mark = timed(notebook, click, 60)
-        shown = notebook.python("panel.orbital")
-        assert shown == int(level), f"level {level} was clicked, {shown} is shown"
+        shown = page.evaluate(SHOWN)
+        notebook.until("panel.orbital", int(level))  # the browser may have been faster
+        notebook.until("all(view.ready == view.tick for view in panel.views.viewers)", True)
+        assert page.evaluate(SHOWN) == shown, f"level {level} was drawn again when Python heard of it"
         return mark
 
     def stepped(key: str) -> dict[str, Any]:
