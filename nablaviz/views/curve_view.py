@@ -181,7 +181,7 @@ class CurveView(VBox):
             self._on_choice()
 
     def _draw(self, *, fit: bool = False) -> None:
-        """Fit, where that is asked for, and make the figure in a thread: the kernel is to answer meanwhile."""
+        """Fit, where that is asked for, and make the figure, in a thread: the kernel is to answer."""
         if self._results is None:
             return
         self._stale = stale = self._stale or fit
