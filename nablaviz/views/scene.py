@@ -119,6 +119,9 @@ def facing(positions: np.ndarray) -> list[float]:
 HALF_ANGLE = math.radians(10)
 """Half of the vertical field of view."""
 
+FREE = 0.85
+"""Part of a view's height that no bar covers."""
+
 
 def fitting_camera(molecules: Sequence[Molecule], scene: dict[str, Any]) -> list[float]:
     """A camera, as the viewer's trait, that shows all molecules of a scene however they are turned."""
@@ -131,7 +134,7 @@ def farther(camera: Sequence[float], scene: dict[str, Any], points: np.ndarray) 
     """A camera moved back until it sees all points (N, 3), Å, in a view that is at least as wide as high."""
     *offset, distance = camera[:4]
     turned = (points - scene["centre"] - offset) @ rotation(camera[4:]).T
-    needed = turned[:, 2] + np.abs(turned[:, :2]).max(axis=1) / math.tan(HALF_ANGLE)
+    needed = turned[:, 2] + np.abs(turned[:, :2]).max(axis=1) / (FREE * math.tan(HALF_ANGLE))
     return [*offset, max(distance, float(needed.max(initial=0))), *camera[4:]]
 
 
