@@ -54,9 +54,14 @@ def connected(device: str, address: str | None, workers: int | None, runs: int) 
         own = {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {}
         specification[place] = {"cls": Nanny, "options": {**options, "env": {**environment, **own}}}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
-    # Nannies see that a worker has ended. A scheduler that asks for signs of life would take those of a
-    # machine that was asleep for dead.
-    here = {"distributed.scheduler.allowed-failures": RETRIES, "distributed.scheduler.worker-ttl": None}
+    # Nannies see that a worker has ended, and start it again. A scheduler that asks for signs of life would
+    # take workers of a machine that was asleep for dead; a cluster that waits 15 s for a worker to come back,
+    # as it does by default, would give it up on a busy machine, and the study would wait for ever.
+    here = {
+        "distributed.scheduler.allowed-failures": RETRIES,
+        "distributed.scheduler.worker-ttl": None,
+        "distributed.deploy.lost-worker-timeout": "1000 days",
+    }
     with (
         dask.config.set(here),
         SpecCluster(specification, scheduler=scheduler, silence_logs=logging.ERROR) as cluster,

@@ -11,7 +11,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import pytest
+from dask.utils import parse_timedelta
 
 from nablaviz.studies import control, dispatch, engine, results
 from nablaviz.studies.control import Owner
@@ -146,10 +148,12 @@ def test_what_is_seen_of_runs_whose_process_has_gone(tmp_path):
     assert states(tmp_path)["network"] == "paused"
 
 
-def test_workers_of_a_machine_that_was_asleep_are_kept():
+def test_workers_of_a_machine_that_was_asleep_or_busy_are_kept():
     with dispatch.connected("cpu", None, 1, 1) as client:
         assert client.cluster.scheduler.worker_ttl is None
         assert client.cluster.scheduler.allowed_failures == dispatch.RETRIES
+        assert parse_timedelta(dask.config.get("distributed.deploy.lost-worker-timeout")) > 1e6
+        assert client.submit(os.getpid).result(timeout=100) != os.getpid()
 
 
 class Future:
