@@ -39,10 +39,6 @@ class Source:
     "What it was trained on."
 
 
-Drawn = tuple[list[Curve], "go.Figure", str]
-"""Curves, their figure, what is said of them."""
-
-
 class CurveView(VBox):
     """Draws the results of one study or of two; a click on a run tells which it is.
 
@@ -58,7 +54,7 @@ class CurveView(VBox):
         self._results: pd.DataFrame | None = None
         self._order: list[tuple[str, str]] = []
         self._dark = False
-        self._busy = self._stale = False
+        self._busy = False
         self._on_run: Callable[[str, str], None] = lambda study, run: None
         self._on_choice: Callable[[], None] = lambda: None
         self.curves: list[Curve] = []
@@ -114,10 +110,7 @@ class CurveView(VBox):
         ValueError
             If no run has finished.
         """
-        return self._figure(self.curves)
-
-    def _figure(self, found: list[Curve]) -> go.Figure:
-        shown = [c for c in found if self.split.value in (ALL, c.split) or c.split == TRAIN]
+        shown = [c for c in self.curves if self.split.value in (ALL, c.split) or c.split == TRAIN]
         if not shown:
             raise ValueError("no run has finished yet")
         places = {key: place for place, key in enumerate(self._order)}
@@ -148,7 +141,7 @@ class CurveView(VBox):
         )
         self._order = list(dict.fromkeys(zip(labels, self._results["run"], strict=True)))
         self._offer()
-        self._draw(fit=True)
+        self._compute()
 
     def set_dark(self, dark: bool) -> None:
         """Take the colours of a dark or light page."""
@@ -176,29 +169,35 @@ class CurveView(VBox):
             self._busy = True
             self.x.value = "molecules"
             self._busy = False
-        self._draw(fit=change["owner"] in (self.metric, self.fitted))
+        if change["owner"] in (self.metric, self.fitted):
+            self._compute()
+        else:
+            self._draw()
         if change["owner"] in (self.metric, self.split):
             self._on_choice()
 
-    def _draw(self, *, fit: bool = False) -> None:
-        """Fit, where that is asked for, and make the figure, in a thread: the kernel is to answer."""
-        if self._results is None:
-            return
-        self._stale = stale = self._stale or fit
-        (metric, unit), fitted, results = self.metric.value, self.fitted.value, self._results
+    def _compute(self) -> None:
+        """Fit in a thread, then draw."""
+        metric, unit = self.metric.value
+        results, fitted = self.table, self.fitted.value
         errors = {label: source.errors for label, source in self.sources.items()}
 
-        def work(tell: Tell) -> Drawn:
-            found = curves(results, metric, unit, fitted=fitted, errors=errors) if stale else self.curves
-            return found, self._figure(found), self._said(found)
+        def work(tell: Tell) -> list[Curve]:
+            return curves(results, metric, unit, fitted=fitted, errors=errors)
 
         self.background.start(work, self._take)
 
-    def _take(self, done: Future[Drawn]) -> None:
+    def _take(self, done: Future[list[Curve]]) -> None:
         with self.notice.guard():
-            self.curves, figure, self.words.value = done.result()
-            self._stale = False
-            self.plot.show(figure)
+            self.curves = done.result()
+            self._draw()
+
+    def _draw(self) -> None:
+        if not self.curves:
+            return
+        with self.notice.guard():
+            self.plot.show(self.figure)
+            self.words.value = self._said()
             if self.published.value and self.x.value != "molecules":
                 self.notice.say(
                     "The published results are known by number of molecules: choose that axis to see them.",
@@ -207,11 +206,11 @@ class CurveView(VBox):
             elif self.published.value and _published(*self.metric.value).empty:
                 self.notice.say("There are no published results of this measure.", "info")
 
-    def _said(self, found: list[Curve]) -> str:
+    def _said(self) -> str:
         """The fits and what is to be noticed, in words."""
         lines = []
         unit, target = self.metric.value[1], self.target.value
-        for curve in found:
+        for curve in self.curves:
             if curve.split == TRAIN or self.split.value not in (ALL, curve.split) or not self.fitted.value:
                 continue
             if curve.fit is None:
@@ -222,7 +221,9 @@ class CurveView(VBox):
                     said += f"; for {target:g} {unit}: {extrapolate(curve.fit, target, unit)}"
             lines.append((f"{curve.name}, {SPLITS[curve.split]}", said))
         items = "".join(f"<li><b>{html.escape(name)}</b>: {html.escape(said)}</li>" for name, said in lines)
-        noticed = "".join(f"<li class='nablaviz-flag'>{html.escape(flag)}</li>" for flag in flags(found))
+        noticed = "".join(
+            f"<li class='nablaviz-flag'>{html.escape(flag)}</li>" for flag in flags(self.curves)
+        )
         return f"<ul>{noticed}{items}</ul>"
 
 

@@ -226,9 +226,9 @@ class LearningCurvesPanel(Panel):
         return Seen(rows, engine.is_running(self.folder), engine.fault(self.folder), sources, table)
 
     def _show(self, seen: Seen | None) -> None:
-        self.status.layout.display = None if seen else "none"
+        for part in (self.status, self.curves):
+            part.layout.display = None if seen else "none"
         if seen is None:
-            self.curves.layout.display = "none"
             return
         self.status.show(seen.table, seen.running, seen.fault)
         if seen.sources != self.curves.sources:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import html
-from concurrent.futures import Future
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,30 +17,17 @@ from nablaviz.studies.state import read_state
 from nablaviz.studies.study import Run, Study, find
 from nablaviz.studies.subsets import TRAIN
 from nablaviz.units import HARTREE2KCAL
-from nablaviz.views.background import Background, Tell
 from nablaviz.views.compare import ComparisonPanel
-from nablaviz.views.curve_figure import loss_figure, title, worst_figure
+from nablaviz.views.curve_figure import loss_figure, worst_figure
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
 from nablaviz.views.viewer import Viewer
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
 WORST = 12
 """Conformers that are listed."""
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """What there is to be seen of a run at a time."""
-
-    facts: str
-    losses: go.Figure | None
-    worst: go.Figure | None
-    said: str
-    "About the worst conformers."
 
 
 class RunView(VBox):
@@ -52,7 +36,6 @@ class RunView(VBox):
     def __init__(self) -> None:
         self.run: Run | None = None
         self._folder = Path()
-        self._study: Study | None = None
         self._dataset: Dataset | None = None
         self._metric, self._unit, self._split, self._dark = "energy_mae", "Eh", TRAIN, False
         self._seen = -1.0
@@ -64,7 +47,6 @@ class RunView(VBox):
         self.shut = Button(description="✕", tooltip="Close this run")
         self.shut.on_click(lambda _: self.hide())
         self.notice = Notice()
-        self.background = Background(lambda text, part=None: None, lambda: None)
         self.conformer = VBox()
         self.conformer.add_class("nablaviz-opened")
         left = VBox([self.facts, self.losses])
@@ -98,9 +80,10 @@ class RunView(VBox):
         ValueError
             If there is no such run.
         """
-        self.run, self._folder, self._study, self._dataset = find(folder, name), folder, study, dataset
+        self.run, self._folder, self._dataset = find(folder, name), folder, dataset
         self._seen = -1.0
         self._shut()
+        self.facts.value = _facts(self.run, study)
         self.layout.display = None
         self.refresh()
 
@@ -121,41 +104,39 @@ class RunView(VBox):
             if changed + len(state.splits) == self._seen:
                 return
             self._seen = changed + len(state.splits)
-            self.background.start(partial(self._look, self.run), self._take)
+            history = losses(self._folder, self.run.name)
+            self.losses.layout.display = None if len(history) > 1 else "none"
+            if len(history) > 1:
+                self.losses.show(loss_figure(history, dark=self._dark))
+            self._list()
 
-    def _look(self, run: Run, tell: Tell) -> Look:
-        """Read what there is, and draw it, in a thread: the kernel is to answer meanwhile."""
-        history, table = losses(self._folder, run.name), self._errors(run)
-        curve = loss_figure(history, dark=self._dark) if len(history) > 1 else None
+    def _list(self) -> None:
+        """The worst conformers, once the errors are there."""
+        assert self.run is not None
+        table = self._worst()
+        there = len(table) > 0
         split = SPLITS.get(self._split, self._split)
-        assert self._study is not None
-        facts = _facts(run, self._study)
-        if table is not None and self._metric not in table:
-            return Look(facts, curve, None, f"{title(self._metric, '')} is no measure of single conformers.")
-        if table is None or (worst := self._worst(table)).empty:
-            return Look(facts, curve, None, "The errors of its conformers are not there yet.")
-        factor = HARTREE2KCAL if self._unit == "kcal/mol" else 1.0
-        bars = worst_figure(worst, self._metric, self._unit, factor, dark=self._dark)
-        return Look(facts, curve, bars, f"Worst of the {split}: click one")
+        said = (
+            f"Worst of the {split}: click one" if there else "The errors of its conformers are not there yet."
+        )
+        self.worst_title.value = f"<h4>{html.escape(said)}</h4>"
+        self.worst.layout.display = None if there else "none"
+        if there:
+            factor = HARTREE2KCAL if self._unit == "kcal/mol" else 1.0
+            figure = worst_figure(table, self._metric, self._unit, factor, dark=self._dark)
+            self.worst.show(figure)
 
-    def _take(self, done: Future[Look]) -> None:
-        with self.notice.guard():
-            look = done.result()
-            self.facts.value = look.facts
-            self.worst_title.value = f"<h4>{html.escape(look.said)}</h4>"
-            for plot, figure in ((self.losses, look.losses), (self.worst, look.worst)):
-                plot.layout.display = "none" if figure is None else None
-                if figure is not None:
-                    plot.show(figure)
+    def _worst(self) -> pd.DataFrame:
+        import pandas as pd
 
-    def _errors(self, run: Run) -> pd.DataFrame | None:
-        """Of its conformers, once they are there."""
+        assert self.run is not None
         try:
-            return conformer_errors(self._folder, run.name)
+            table = conformer_errors(self._folder, self.run.name)
         except FileNotFoundError:
-            return None
-
-    def _worst(self, table: pd.DataFrame) -> pd.DataFrame:
+            return pd.DataFrame()
+        if self._metric not in table:
+            self.notice.say(f"{self._metric} is not a measure of single conformers", "info")
+            return pd.DataFrame()
         return table[table["split"] == self._split].nlargest(WORST, self._metric)
 
     def inspect(self, row: int) -> None:

@@ -103,7 +103,7 @@ def test_the_worst_conformers_are_those_of_the_measure_and_split(panel: Learning
     bars = json.loads(panel.run.worst.figure)["data"][0]
     table = nablaviz.studies.results.conformer_errors(panel.folder, panel.run.run.name)
     worst = table[table["split"] == "test_conformations"].nlargest(12, "energy_mae")
-    assert panel.run._worst(table)["row"].tolist() == worst["row"].tolist()
+    assert panel.run._worst()["row"].tolist() == worst["row"].tolist()
     assert len(bars["y"]) == 12 or bars["y"]
     panel.run.inspect(int(worst["row"].iloc[0]))
     assert "predicts no Hamiltonian" in panel.run.notice.text
