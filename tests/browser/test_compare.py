@@ -153,7 +153,7 @@ def test_arrow_keys_step_in_the_diagram_and_in_a_view(notebook: Any) -> None:
     notebook.until(label, "HOMO", timeout=PATIENCE)
     notebook.page.keyboard.press("ArrowUp")
     notebook.until(label, "LUMO", timeout=PATIENCE)
-    assert notebook.python("panel.levels.selected == panel.orbital")
+    notebook.until("panel.levels.selected == panel.orbital", True, timeout=PATIENCE)
     selected = notebook.python("panel.orbital")
     notebook.page.wait_for_selector(f".nablaviz-compare .nablaviz-levels[data-drawn='{selected}']")
 
