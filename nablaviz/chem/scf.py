@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 FIRST = 0.03
 """Orbital gradient, Eh, below which the exact Hamiltonian is computed first."""
 
-DAMPING = 0.4
-"""Of a first step from superposed atoms: among 0.35, 0.4, 0.45 and 0.5 the nearest to convergence, on average
-over a dozen molecules."""
-
 LEVEL_SHIFT = 0.3
 """Eh, for molecules that do not converge without."""
 
@@ -139,16 +135,6 @@ class SCF:
         density = 2 * orbitals @ orbitals.T
         matrix = self._exchange_correlation(orbitals, density, self.fine, True)[1]
         return self.core + self.jk.coulomb(density) + matrix
-
-    def after_two_steps(self, orbitals: np.ndarray) -> np.ndarray:
-        """Kohn–Sham matrix, shape (n, n), Eh, two steps nearer to the self-consistent one.
-
-        The first step moves too much charge: the second is from a mixture of the matrices before and
-        after it.
-        """
-        start = self.hamiltonian(orbitals)
-        first = self.hamiltonian(self._occupied(self._orthogonal(start)))
-        return self.hamiltonian(self._occupied(self._orthogonal(start + DAMPING * (first - start))))
 
     def solve(
         self,

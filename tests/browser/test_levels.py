@@ -99,9 +99,9 @@ def test_keys_step_through_the_levels(notebook: Any) -> None:
     ):  # fmt: skip
         page.keyboard.press(key)
         notebook.until("levels.selected", notebook.python(f"pair[{orbital}]"))
-    said = page.locator(".nablaviz-levels-said").text_content()
-    assert said.startswith("LUMO+1")
-    assert "overlap" in said
+    said = page.locator(".nablaviz-levels-said", has_text="LUMO+1")
+    said.wait_for(state="attached")
+    assert "overlap" in said.text_content()
 
 
 def test_hover_says_both_energies_and_names_are_text(notebook: Any) -> None:

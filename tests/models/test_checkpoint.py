@@ -65,14 +65,12 @@ quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 @quick
 @given(data=st.data())
-def test_flipped_bits_are_found(tmp_path, data):
+def test_a_flipped_bit_is_found(tmp_path, data):
     path, tensors, state = tmp_path / "c.safetensors", {"a": torch.arange(9.0)}, {"step": 3, "rate": 0.1}
     checkpoint.save(path, tensors, state)
     content = bytearray(path.read_bytes())
-    for place in data.draw(
-        st.lists(st.integers(0, 8 * len(content) - 1), min_size=1, max_size=3, unique=True)
-    ):
-        content[place // 8] ^= 1 << place % 8
+    place = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[place // 8] ^= 1 << place % 8
     path.write_bytes(content)
     try:
         read, held = checkpoint.load(path)
