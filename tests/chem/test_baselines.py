@@ -165,7 +165,9 @@ def test_no_convergence_is_an_error(monkeypatch):
 
 
 def test_unknown_names_are_refused_with_a_suggestion():
-    message = r"no baseline 'Minao'; did you mean 'minao'\? There are core, minao, minao-2, sap, sap-fit, huckel"
+    message = (
+        r"no baseline 'Minao'; did you mean 'minao'\? There are core, minao, minao-2, sap, sap-fit, huckel"
+    )
     with pytest.raises(ValueError, match=message):
         baseline("Minao", WATER)
     for name, near in (("PBEE", "PBE"), ("b3lypp", "B3LYP"), ("hukel", "huckel")):

@@ -195,13 +195,11 @@ quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 @quick
 @given(data=st.data())
-def test_flipped_bits_are_found(small, data):
+def test_a_flipped_bit_is_found(small, data):
     path, changed, content = small
     damaged = bytearray(content)
-    for place in data.draw(
-        st.lists(st.integers(0, 8 * len(content) - 1), min_size=1, max_size=3, unique=True)
-    ):
-        damaged[place // 8] ^= 1 << place % 8
+    place = data.draw(st.integers(0, 8 * len(content) - 1))
+    damaged[place // 8] ^= 1 << place % 8
     changed.write_bytes(damaged)
     found = read_or_refused(changed)
     if found is not None:  # of the digest's name, or of the padding

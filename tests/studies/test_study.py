@@ -104,7 +104,10 @@ def test_wrong_studies(wrong, says):
     [
         ({"contenders": (Contender("x", "pain"),)}, "contender 'x': no architecture 'pain'; there are comp"),
         ({"contenders": (Contender("x", "painn", {"chanels": "8"}),)}, "contender 'x': no setting 'chanels'"),
-        ({"contenders": (Contender("x", "painn", {"channels": "a"}),)}, "channels must be an integer, not 'a'"),
+        (
+            {"contenders": (Contender("x", "painn", {"channels": "a"}),)},
+            "channels must be an integer, not 'a'",
+        ),
         ({"contenders": (Contender("x", "painn", {"seed": "8"}),)}, "seed cannot be set for one model"),
         ({"contenders": (Contender("x", "painn", {"budget": "8"}),)}, "budget cannot be set for one model"),
         ({"splits": ("validation",)}, "no test split 'validation'"),
