@@ -56,10 +56,16 @@ def level(notebook: Any, column: int, number: int) -> Any:
     return notebook.page.locator(f'.level[data-column="{column}"][data-level="{number}"]')
 
 
-def click(notebook: Any, part: Any) -> None:
-    """At the middle of a line, whose bounding box may have no height."""
+def box_of(notebook: Any, part: Any) -> dict[str, float]:
+    """Its bounding box, which for a line may have no height."""
     while (box := part.bounding_box()) is None:  # just drawn anew
         notebook.page.wait_for_timeout(20)
+    return box
+
+
+def click(notebook: Any, part: Any) -> None:
+    """At the middle."""
+    box = box_of(notebook, part)
     notebook.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
@@ -106,7 +112,7 @@ def test_keys_step_through_the_levels(notebook: Any) -> None:
 
 def test_hover_says_both_energies_and_names_are_text(notebook: Any) -> None:
     homo = notebook.python("homo")
-    box = level(notebook, 0, homo).bounding_box()
+    box = box_of(notebook, level(notebook, 0, homo))
     notebook.page.mouse.move(box["x"] + box["width"] / 2, box["y"])
     tip = notebook.page.locator(".nablaviz-levels-tip")
     tip.wait_for(state="visible")
@@ -121,8 +127,8 @@ def test_hover_says_both_energies_and_names_are_text(notebook: Any) -> None:
 def test_wheel_zooms_drag_pans_double_click_resets_without_selecting(notebook: Any) -> None:
     page = notebook.page
     homo = notebook.python("homo")
-    place = lambda: level(notebook, 0, homo).bounding_box()["y"]  # noqa: E731
-    gap = lambda: place() - level(notebook, 0, homo + 1).bounding_box()["y"]  # noqa: E731
+    place = lambda: box_of(notebook, level(notebook, 0, homo))["y"]  # noqa: E731
+    gap = lambda: place() - box_of(notebook, level(notebook, 0, homo + 1))["y"]  # noqa: E731
     area = page.locator(".nablaviz-levels > svg").bounding_box()
     middle = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
     first = gap()
