@@ -92,7 +92,7 @@ def test_selection_from_python_is_drawn_and_brought_into_view(notebook: Any) -> 
     assert level(notebook, 0, 0).count() == 0  # a 1s orbital, far below
     notebook.python("1", "levels.selected = pair[0]")
     wait_drawn(notebook, notebook.python("pair[0]"))
-    assert level(notebook, 0, 0).count() == 1
+    level(notebook, 0, 0).wait_for(state="attached")
 
 
 def test_keys_step_through_the_levels(notebook: Any) -> None:
