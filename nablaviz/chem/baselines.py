@@ -35,12 +35,12 @@ FUNCTIONALS = {
 }
 """Names to suggest, and what libxc calls them; any other name that libxc knows will do."""
 
+GRID = (50, 194)
+"""Shells on each atom and points on each shell for these: 1e-6 Eh on average from the grid of the labels."""
+
 DAMPING = 0.4
 """How much of the step after superposed atoms is taken, as it moves too much charge: of 0.35, 0.4, 0.45 and
 0.5 the nearest to self-consistency, on average over a dozen molecules."""
-
-GRID = (50, 194)
-"""Shells on each atom and points on each shell for these: 1e-6 Eh on average from the grid of the labels."""
 
 
 def baseline(name: str, molecule: Molecule) -> np.ndarray:

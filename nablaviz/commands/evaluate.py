@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from nablaviz.data.atomic import replacing
     from nablaviz.data.baseline_cache import BaselineCache, default_folder
     from nablaviz.data.formats import open as open_dataset
     from nablaviz.models.library import load_model
@@ -56,9 +57,8 @@ def run(args: argparse.Namespace) -> None:
     cache = BaselineCache(args.cache or default_folder())
     result = benchmark(model, open_dataset(args.data), args.split, scf=args.scf, cache=cache)
     if args.rows:
-        part = args.rows.with_name(f".{args.rows.name}.part")
-        result.rows.to_csv(part, index=False)
-        part.replace(args.rows)
+        with replacing(args.rows) as file:
+            result.rows.to_csv(file, index=False)
     if args.card and own:
         means = {f"{row.metric}/{row.split}/{row.unit}": row.value for row in result.summary.itertuples()}
         own.save(args.model, replace(own.card, metrics={**own.card.metrics, **means}))

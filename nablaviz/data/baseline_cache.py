@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from nablaviz.chem import baselines, basis
+from nablaviz.data.atomic import taking_its_place
 from nablaviz.molecule import Molecule
 
 SLOW = ("minao", "minao-2", "sap")
@@ -162,12 +163,8 @@ def _write(path: Path, matrix: np.ndarray) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lower = ((matrix + matrix.T) / 2)[np.tril_indices(len(matrix))]
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with taking_its_place(path) as part:
         save_file({MATRIX: lower}, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _read(path: Path, size: int) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from nablaviz.data.atomic import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +51,8 @@ class History:
         self.rows = [row for row in read_rows(path) if row["step"] <= keep] if path else []
         self._file = None
         if path:
-            part = path.with_name(f".{path.name}.{os.getpid()}.part")
-            part.write_text("".join(map(_line, self.rows)), encoding="utf-8")
-            os.replace(part, path)
+            with replacing(path) as file:
+                file.writelines(map(_line, self.rows))
             self._file = path.open("a", buffering=1, encoding="utf-8")  # a line at a time
 
     def append(self, row: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ Nothing in such a file is run when it is read. A digest of its content, where it
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from nablaviz.data.atomic import taking_its_place
 
 DIGEST = "sha256"
 """Its name in the header; files without it are read as well."""
@@ -24,12 +25,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) 
     # Contiguous copies: safetensors stores no two names for one memory.
     copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with taking_its_place(path) as part:
         save_file(copies, part, metadata={**header, DIGEST: _digest(copies, header)})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read(path: Path, format: str, says: str) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nablaviz.data.atomic import taking_its_place
 from nablaviz.data.memory import Memory
 from nablaviz.studies import control, state
 from nablaviz.studies.averages import summary
@@ -248,12 +248,8 @@ class Work:
 
 def _save(table: pd.DataFrame, path: Path) -> None:
     """Write a table that appears complete or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with taking_its_place(path) as part:
         table.to_parquet(part, compression="zstd", index=False)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _device(name: str) -> str:
