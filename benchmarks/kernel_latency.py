@@ -70,7 +70,7 @@ def measured(client: BlockingKernelClient, folder: Path, asked: int) -> dict[str
         assert engine.is_running(folder), (folder / engine.LOG).read_text()
         time.sleep(0.2)
     beside = round_trips(client, asked)
-    assert training(folder), "the study ended too soon"
+    assert engine.is_running(folder), "the study ended too soon"
     return {
         "alone": summary(alone),
         "beside": summary(beside),

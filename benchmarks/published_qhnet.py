@@ -16,6 +16,7 @@ import importlib.util
 import sys
 import types
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ SHIMS: dict[str, dict[str, Any]] = {
 }
 
 
+@cache  # what was replaced is not missing the second time
 def load(checkout: Path) -> tuple[Any, list[str]]:
     """The module with the class QHNet, and the names of the modules that were replaced."""
     folder = checkout / "nablaDFT" / "qhnet"

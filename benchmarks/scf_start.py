@@ -20,7 +20,7 @@ from typing import Any
 
 RESAMPLES = 2000
 
-BUILDS = {"minao": 1, "minao-2": 3, "sap": 0, "sap-fit": 0, "huckel": 0, "core": 0, "none": 0}
+BUILDS = {"minao": 1, "minao-2": 3, "minao-4": 5, "sap": 0, "sap-fit": 0, "huckel": 0, "core": 0, "none": 0}
 """Kohn–Sham matrices that a baseline computes, each as an iteration does."""
 
 

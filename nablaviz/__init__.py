@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from nablaviz.threads import calm
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -17,14 +19,21 @@ _PUBLIC = {
     "compare": "nablaviz.views.compare",
     "errors": "nablaviz.views.errors",
     "label": "nablaviz.chem.dft",
+    "ladder": "nablaviz.views.ladder",
     "learning_curves": "nablaviz.views.learning_curves",
     "load_model": "nablaviz.models.library",
     "open": "nablaviz.data.formats",
+    "relax": "nablaviz.models.relaxation",
     "sample": "nablaviz.data.sample",
+    "set_language": "nablaviz.views.language",
+    "torsion": "nablaviz.views.torsion",
     "watch_training": "nablaviz.views.training",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
+
+
+calm()
 
 
 def __getattr__(name: str) -> Any:

@@ -79,7 +79,7 @@ export class Camera {
       const camera = this.model.get("camera");
       const peer = this.peers().find((other) => other.known);
       if (camera.length) this.apply(camera);
-      else if (peer) this.apply(peer.get());
+      else if (peer) this.follows(peer);
       else this.fit();
       this.save(); // for Python to know the camera before it hears that the view is ready
     } else if (resized && this.fitting) this.fit();
@@ -102,20 +102,35 @@ export class Camera {
 
   fit() {
     const { facing } = this.model.get("scene");
+    this.apply([0, 0, 0, this.distance(facing), ...facing]);
+    this.fitting = true;
+    this.moved();
+  }
+
+  /** The camera of another view, farther away where that is fitted and this one needs more room. */
+  follows(peer) {
+    const [x, y, z, distance, ...turn] = peer.get();
+    const fitting = this.peers().some((other) => other.known && other.fitting);
+    this.apply([x, y, z, fitting ? Math.max(distance, this.distance(turn)) : distance, ...turn]);
+    this.fitting = fitting;
+    if (fitting) this.moved();
+  }
+
+  /** From where all can be seen when it is turned so, and most of it however it is turned, Å. */
+  distance(turn) {
     const { clientWidth, clientHeight } = this.view.stage;
     const rise = Math.tan(HALF_ANGLE);
+    const fall = rise * (1 - (2 * this.view.isovalue.height) / clientHeight); // the slider covers the rest
     const run = (rise * clientWidth) / clientHeight;
-    // room for all as it is turned now, and for most of it however it is turned
     let distance = (0.65 * this.radius) / Math.min(run, rise);
     const keep = (point, margin) => {
-      const [x, y, z] = turned(this.fromCentre(point), facing);
-      distance = Math.max(distance, z + Math.max((Math.abs(x) + margin) / run, (Math.abs(y) + margin) / rise));
+      const [x, y, z] = turned(this.fromCentre(point), turn);
+      const upright = (Math.abs(y) + margin) / (y < 0 ? fall : rise);
+      distance = Math.max(distance, z + Math.max((Math.abs(x) + margin) / run, upright));
     };
     for (const { atoms } of this.view.molecules) for (const atom of atoms) keep(atom, this.margin());
     for (const point of this.outline) keep(point, 0.2);
-    this.apply([0, 0, 0, Math.min(distance, CAMERA_Z - 1), ...facing]);
-    this.fitting = true;
-    this.moved();
+    return Math.min(distance, CAMERA_Z - 1);
   }
 
   fromCentre({ x, y, z }) {

@@ -14,11 +14,11 @@ export class Isovalue {
     this.bar = document.createElement("label");
     this.bar.className = "nablaviz-isovalue";
     this.bar.hidden = true;
-    this.bar.title = "Isovalue; also with the keys [ and ]";
+    this.bar.title = view.say("viewer.isovalue_keys");
     this.slider = Object.assign(document.createElement("input"), { type: "range", min: 0, max: STEPS, step: 1 });
-    this.slider.setAttribute("aria-label", "isovalue");
+    this.slider.setAttribute("aria-label", view.say("viewer.isovalue"));
     this.output = document.createElement("output");
-    this.bar.append("isovalue", this.slider, this.output);
+    this.bar.append(view.say("viewer.isovalue"), this.slider, this.output);
     parent.append(this.bar);
     this.slider.addEventListener("input", () => this.share(this.fromSlider()));
     this.slider.addEventListener("change", () => this.save());

@@ -7,10 +7,14 @@ import { Pointer } from "./levels_pointer.js";
 import { saveSvg, savePng } from "./levels_save.js";
 import { describe } from "./levels_words.js";
 import { choose, ready } from "./shared.js";
+import { speaker } from "./words.js";
 
 const ZOOMS = { "+": 1 / 1.25, "=": 1 / 1.25, "-": 1.25 };
 const LATER = 120; // ms until a choice is marked
-const AHEAD = 400; // and until what may be chosen next is asked for
+const AHEAD = 400; // and until what may be chosen next is asked for,
+const EVERY = 100; // one level after the other, as soon as the last is there
+const PATIENCE = 20; // how often one that does not come is looked for
+const REACH = 12; // levels on either side
 
 function element(tag, className, parent) {
   const made = document.createElement(tag);
@@ -22,6 +26,7 @@ function element(tag, className, parent) {
 class Levels {
   constructor(model, el) {
     this.model = model;
+    this.say = speaker(model);
     this.unit = "Eh";
     this.marked = null; // a pair
     this.axis = new Axis(this);
@@ -43,7 +48,7 @@ class Levels {
     const box = (this.box = element("div", "nablaviz-levels", el));
     box.tabIndex = 0;
     box.setAttribute("role", "application");
-    box.setAttribute("aria-roledescription", "energy level diagram");
+    box.setAttribute("aria-roledescription", this.say("levels.role"));
     element("style", "", box).textContent = css;
     this.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     this.svg.setAttribute("aria-hidden", "true");
@@ -58,10 +63,10 @@ class Levels {
       made.addEventListener("click", act);
       return made;
     };
-    button("fit", "Show the levels around HOMO and LUMO (double-click)", () => this.axis.reset());
+    button(this.say("levels.fit"), this.say("levels.fit_does"), () => this.axis.reset());
     this.unitButton = button("eV", "", () => this.setUnit(this.unit === "Eh" ? "eV" : "Eh"));
-    button("SVG", "Save as SVG", () => saveSvg(this.svg, this.theme().paper));
-    button("PNG", "Save as PNG", () => savePng(this.svg, this.theme().paper));
+    button("SVG", this.say("levels.svg"), () => saveSvg(this.svg, this.theme().paper));
+    button("PNG", this.say("levels.png"), () => savePng(this.svg, this.theme().paper));
     this.pointer = new Pointer(this, element("div", "nablaviz-levels-tip", box));
     this.said = element("div", "nablaviz-levels-said", box);
     this.said.setAttribute("aria-live", "polite");
@@ -70,6 +75,9 @@ class Levels {
     this.svg.addEventListener("dblclick", () => this.axis.reset());
     box.addEventListener("keydown", (event) => this.key(event));
 
+    const busy = () => clearTimeout(this.ahead); // the kernel has other things to do
+    document.addEventListener("pointerdown", busy, true);
+    this.undo.push(() => document.removeEventListener("pointerdown", busy, true));
     const again = () => this.redraw();
     const sized = new ResizeObserver(again);
     sized.observe(box);
@@ -100,12 +108,12 @@ class Levels {
     this.order = [...pairs.keys()].sort((a, b) => pairs[a][0] - pairs[b][0]);
     this.box.setAttribute(
       "aria-label",
-      `Orbital energies of ${columns.map(({ name }) => name).join(" and ")}. ` +
-        "Arrow up and down step from level to level, Home is HOMO, End is LUMO.",
+      this.say("levels.label", { names: columns.map(({ name }) => name).join(this.say("levels.and")) }),
     );
     if (before !== columns.map(({ occupied, energies }) => [occupied, energies.length]).join()) this.axis.reset();
     this.reveal();
     this.redraw();
+    this.prepareSoon();
   }
 
   // --- drawing ------------------------------------------------------------------------------
@@ -127,7 +135,7 @@ class Levels {
     const [low, high] = this.axis.ends;
     const { unit, marked: hovered } = this;
     const selected = this.model.get("selected");
-    this.found = draw(this.svg, this.data, { width, height, low, high, unit, hovered, selected, ...this.theme() });
+    this.found = draw(this.svg, this.data, { width, height, low, high, unit, hovered, selected, say: this.say, ...this.theme() });
     this.box.dataset.drawn = selected ?? "";
   }
 
@@ -147,7 +155,7 @@ class Levels {
     this.unit = unit;
     const other = unit === "Eh" ? "eV" : "Eh";
     this.unitButton.textContent = other;
-    this.unitButton.title = `Show energies in ${other}`;
+    this.unitButton.title = this.say("levels.unit", { unit: other });
     this.unitButton.setAttribute("aria-label", this.unitButton.title);
     this.redraw();
   }
@@ -167,19 +175,47 @@ class Levels {
     const selected = this.model.get("selected");
     const pair = this.data?.pairs[selected];
     if (pair) this.axis.reveal(this.data.columns[0].energies[pair[0]]);
-    this.said.textContent = pair ? describe(this.data, { pair: selected }).join(", ") : "";
+    this.said.textContent = pair ? describe(this.say, this.data, { pair: selected }).join(", ") : "";
   }
 
   /** Marks the selected level when what the choice changes elsewhere has had its frame: without a graphics
    * card each frame of a page is dear. */
   choose() {
     clearTimeout(this.later);
-    clearTimeout(this.ahead);
     this.later = setTimeout(() => {
       this.reveal();
       this.redraw();
     }, LATER);
-    this.ahead = setTimeout(() => [1, -1].forEach((by) => this.expect(this.next(by))), AHEAD);
+    this.prepareSoon();
+  }
+
+  prepareSoon() {
+    clearTimeout(this.ahead);
+    this.ahead = setTimeout(() => this.prepare(PATIENCE), AHEAD);
+  }
+
+  /** While nothing happens, asks for what may be chosen next: the levels in the window, the nearest first. */
+  prepare(patience) {
+    const group = this.model.get("camera_group");
+    const pair = this.nearest().find((each) => !ready(group, each));
+    if (pair === undefined || !patience) return;
+    const left = pair === this.asked ? patience - 1 : PATIENCE;
+    this.expect(pair);
+    this.ahead = setTimeout(() => this.prepare(left), EVERY);
+  }
+
+  /** Pairs around the selected one, which is left out. */
+  nearest() {
+    const now = this.order?.indexOf(this.model.get("selected")) ?? -1;
+    if (now < 0) return [];
+    const [low, high] = this.axis.ends;
+    const { columns, pairs } = this.data;
+    const seen = (pair) => {
+      const energy = columns[0].energies[pairs[pair][0]];
+      return low <= energy && energy <= high;
+    };
+    const places = Array.from({ length: REACH }, (_, by) => [now + by + 1, now - by - 1]).flat();
+    return places.map((place) => this.order[place]).filter((pair) => pair !== undefined && seen(pair));
   }
 
   /** Draws the level that the pointer rests on broader. */

@@ -149,16 +149,16 @@ export function draw(svg, data, view) {
   function legend() {
     const y = height - 9;
     let x = 8;
-    for (const [tone, name] of [[tones[0], "occupied"], [tones[1], "virtual"]]) {
+    for (const [tone, name] of [[tones[0], view.say("levels.occupied")], [tones[1], view.say("levels.virtual")]]) {
       add(svg, "path", { d: `M${x} ${y - 4}h14`, stroke: tone, "stroke-width": 2.5 });
       text(x + 18, y, name, { "font-size": 11, fill: view.faint });
-      x += 18 + 6.2 * name.length + 8;
+      x += 26 + [...name].reduce((wide, letter) => wide + (letter > "\u2e80" ? 11 : 6.2), 0);
     }
     if (columns.length < 2) return;
     const [steps, wide] = [20, Math.min(70, width - x - 80)];
     if (wide < 20) return;
     const start = width - wide - 16;
-    text(start - 6, y, "overlap 0", { "font-size": 11, fill: view.faint, "text-anchor": "end" });
+    text(start - 6, y, `${view.say("levels.overlap_scale")} 0`, { "font-size": 11, fill: view.faint, "text-anchor": "end" });
     for (let i = 0; i < steps; i++)
       add(svg, "rect", { x: start + (i * wide) / steps, y: y - 8, width: wide / steps + 0.5, height: 8, fill: overlapColor((i + 0.5) / steps, dark) });
     text(width - 12, y, "1", { "font-size": 11, fill: view.faint });

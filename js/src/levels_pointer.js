@@ -100,7 +100,7 @@ export class Pointer {
     const { tip } = this;
     tip.style.display = this.hovered ? "block" : "none";
     if (!this.hovered) return;
-    const lines = describe(this.levels.data, this.hovered).map((text) => {
+    const lines = describe(this.levels.say, this.levels.data, this.hovered).map((text) => {
       const line = document.createElement("div");
       line.textContent = text;
       return line;

@@ -98,7 +98,7 @@ class Page {
     if (!told.length) return;
     const found = own.findIndex((values) => told.every((name) => same(values[name], model.get(name))));
     if (found >= 0) this.show(found);
-    else this.said.textContent = `This file holds ${this.states.map(({ name }) => name).join(", ")} only.`;
+    else this.said.textContent = this.said.dataset.only.replace("[names]", this.states.map(({ name }) => name).join(", "));
   }
 
   async render(id, module, el) {
@@ -121,6 +121,7 @@ async function start() {
 }
 
 start().catch((error) => {
-  document.querySelector("#said").textContent = `This page needs a newer browser (${error}).`;
+  const said = document.querySelector("#said");
+  said.textContent = said.dataset.old.replace("[error]", error);
   throw error;
 });

@@ -3,7 +3,7 @@ import { choose } from "./shared.js";
 import { decodeSurfaces } from "./surfaces.js";
 import { complete, keep } from "./volumes.js";
 
-const KEPT = 10; // choices
+const KEPT = 26; // choices
 const LONGEST = 2000; // ms that Python may take to say what it makes of a choice
 
 /** Text that is the same for the same surfaces. */

@@ -12,14 +12,14 @@ const ICONS = {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** `actions`: name of an icon -> [title, what a click does]; returns the bar and its buttons by name. */
-export function toolbar(actions) {
+/** `name`: of the bar; `actions`: name of an icon -> [title, what a click does]; returns the bar and its buttons by name. */
+export function toolbar(name, actions) {
   const bar = document.createElement("div");
   bar.className = "nablaviz-toolbar";
   bar.setAttribute("role", "toolbar");
-  bar.setAttribute("aria-label", "3D view");
+  bar.setAttribute("aria-label", name);
   const buttons = {};
-  for (const [name, [title, act]] of Object.entries(actions)) {
+  for (const [icon, [title, act]] of Object.entries(actions)) {
     const button = document.createElement("button");
     button.type = "button";
     button.title = title;
@@ -27,12 +27,12 @@ export function toolbar(actions) {
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", "0 0 16 16");
     const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", ICONS[name]);
+    path.setAttribute("d", ICONS[icon]);
     svg.append(path);
     button.append(svg);
     button.addEventListener("click", act);
     bar.append(button);
-    buttons[name] = button;
+    buttons[icon] = button;
   }
   return { bar, buttons };
 }

@@ -14,6 +14,7 @@ import css from "./style.css";
 import { buildGeometry, outline } from "./surfaces.js";
 import { themeOf } from "./theme.js";
 import { toolbar } from "./toolbar.js";
+import { speaker } from "./words.js";
 
 const REPRESENTATIONS = ["ball-stick", "stick", "sphere", "line"];
 const LABELS = ["none", "element", "index"];
@@ -24,6 +25,7 @@ const REDRAWN = [
 export class View {
   constructor(model, el, $3Dmol) {
     this.model = model;
+    this.say = speaker(model);
     this.$3Dmol = $3Dmol;
     this.stale = new Set(REDRAWN);
     this.atoms = [];
@@ -65,7 +67,7 @@ export class View {
     box.className = "nablaviz-viewer";
     box.tabIndex = 0;
     box.setAttribute("role", "group");
-    box.setAttribute("aria-roledescription", "3D molecule view");
+    box.setAttribute("aria-roledescription", this.say("viewer.role"));
     const sheet = document.createElement("style");
     sheet.textContent = css;
     this.stage = document.createElement("div");
@@ -79,13 +81,13 @@ export class View {
       this.model.set(name, values[(values.indexOf(this.model.get(name)) + 1) % values.length]);
       this.model.save_changes();
     };
-    const { bar, buttons } = toolbar({
-      reset: ["Fit the view", () => this.camera.fit()],
-      style: ["Balls and sticks, sticks, spheres, lines", cycle("representation", REPRESENTATIONS)],
-      labels: ["Labels: none, elements, numbers", cycle("labels", LABELS)],
-      spin: ["Spin", cycle("spin", [false, true])],
-      save: ["Save as PNG", () => savePicture(this)],
-      full: ["Full screen", () => this.toggleFullscreen()],
+    const { bar, buttons } = toolbar(this.say("viewer.bar"), {
+      reset: [this.say("viewer.fit"), () => this.camera.fit()],
+      style: [this.say("viewer.style"), cycle("representation", REPRESENTATIONS)],
+      labels: [this.say("viewer.labels"), cycle("labels", LABELS)],
+      spin: [this.say("viewer.spin"), cycle("spin", [false, true])],
+      save: [this.say("viewer.png"), () => savePicture(this)],
+      full: [this.say("viewer.full"), () => this.toggleFullscreen()],
     });
     this.buttons = buttons;
     box.append(bar, this.said);
@@ -164,7 +166,7 @@ export class View {
     if (changed("background")) this.paintBackground();
     if (changed("scene")) {
       this.molecules = decode(scene);
-      this.box.setAttribute("aria-label", `3D view of ${scene.formula ?? "nothing"}. Arrow keys step, Escape unpicks.`);
+      this.box.setAttribute("aria-label", this.say("viewer.label", { formula: scene.formula ?? this.say("viewer.nothing") }));
     }
     if (changed("scene", "representation", "palette")) {
       this.atoms = drawMolecules(this.viewer, this.molecules, scene.active, {

@@ -48,7 +48,9 @@ def symmetric(matrix: np.ndarray, name: str) -> np.ndarray:
     ValueError
         If it differs from its transpose by more than ``ASYMMETRY`` of its largest element.
     """
-    if np.array_equal(matrix, matrix.T) and np.isfinite(matrix).all():  # the usual case, and fast
+    from scipy.linalg import issymmetric
+
+    if issymmetric(matrix) and np.isfinite(np.vdot(matrix, matrix)):  # the usual case, and fast
         return matrix
     finite(matrix, name)
     gap = float(np.abs(matrix - matrix.T).max())

@@ -11,7 +11,7 @@ import numpy as np
 
 from nablaviz.chem import basis, quadrature
 from nablaviz.chem.dft import SCFError, Settings
-from nablaviz.chem.scf import SCF, Progress, atomic_orbitals, equations, occupied_orbitals
+from nablaviz.chem.scf import SCF, Progress, atomic_orbitals, equations
 from nablaviz.molecule import SYMBOLS, Molecule
 
 if TYPE_CHECKING:
@@ -38,24 +38,23 @@ FUNCTIONALS = {
 GRID = (50, 194)
 """Shells on each atom and points on each shell for these: 1e-6 Eh on average from the grid of the labels."""
 
-DAMPING = 0.4
-"""How much of the step after superposed atoms is taken, as it moves too much charge: of 0.35, 0.4, 0.45 and
-0.5 the nearest to self-consistency, on average over a dozen molecules."""
 
-
-def baseline(name: str, molecule: Molecule) -> np.ndarray:
+def baseline(name: str, molecule: Molecule, *, double: bool = True) -> np.ndarray:
     """Guess a molecule's Hamiltonian, shape (n, n), Eh, PySCF order.
 
     Parameters
     ----------
     name
         "core": kinetic energy and nuclei alone. "minao": the Kohn–Sham matrix, at the level of theory of
-        the labels, of superposed atomic densities. "minao-2": the same after two steps to self-consistency,
-        the first damped. "sap": kinetic energy and superposed atomic potentials
+        the labels, of superposed atomic densities. "minao-2", "minao-4": the same after so many steps to
+        self-consistency on a coarse grid. "sap": kinetic energy and superposed atomic potentials
         (Lehtola, J. Chem. Theory Comput. 2019, 15, 1593) on the grid of the labels. "sap-fit": the same
         from potentials fitted by Gaussians (Lehtola, Visscher, Engel, J. Chem. Phys. 2020, 152, 144105),
         without a grid. "huckel": Fock matrices of the free atoms on the diagonal, K/2 S_μν (F_μμ + F_νν)
         between atoms (Wolfsberg and Helmholz, J. Chem. Phys. 1952, 20, 837).
+    double
+        Whether the exchange of the steps is in double precision; in single, which is faster, the matrix
+        turns with the molecule to 1e-6 Eh only.
 
     Raises
     ------
@@ -67,7 +66,8 @@ def baseline(name: str, molecule: Molecule) -> np.ndarray:
         raise ValueError(
             f"no baseline {name!r}{_suggestion(name, BASELINES)} There are {', '.join(BASELINES)}"
         )
-    return _BUILDERS[name](basis.mole(molecule))
+    mol = basis.mole(molecule)
+    return _minao(mol, _STEPS[name], double) if name in _STEPS else _BUILDERS[name](mol)
 
 
 def functional(name: str, molecule: Molecule, progress: Progress | None = None) -> np.ndarray:
@@ -118,15 +118,9 @@ def _level(mol: gto.Mole) -> SCF:
     return equations(mol, level.xc, level.auxbasis, level.grid)
 
 
-def _minao(mol: gto.Mole) -> np.ndarray:
-    return _level(mol).hamiltonian(atomic_orbitals(mol))
-
-
-def _minao_2(mol: gto.Mole) -> np.ndarray:
+def _minao(mol: gto.Mole, steps: int, double: bool) -> np.ndarray:
     level = _level(mol)
-    start = level.hamiltonian(atomic_orbitals(mol))
-    first = level.hamiltonian(occupied_orbitals(mol, start))
-    return level.hamiltonian(occupied_orbitals(mol, start + DAMPING * (first - start)))
+    return level.hamiltonian(level.approach(atomic_orbitals(mol), steps, double))
 
 
 def _sap(mol: gto.Mole) -> np.ndarray:
@@ -194,14 +188,15 @@ def _free_atom(symbol: str) -> np.ndarray:
 
 _BUILDERS: dict[str, Callable[[gto.Mole], np.ndarray]] = {
     "core": _core,
-    "minao": _minao,
-    "minao-2": _minao_2,
     "sap": _sap,
     "sap-fit": _sap_fit,
     "huckel": _huckel,
 }
 
-BASELINES = tuple(_BUILDERS)
+_STEPS = {"minao": 0, "minao-2": 2, "minao-4": 4}
+"""Towards self-consistency from superposed atoms."""
+
+BASELINES = ("core", *_STEPS, "sap", "sap-fit", "huckel")
 """Names of the guesses that :func:`baseline` makes."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nablaviz.chem.substructure import MAX_SMILES
 from nablaviz.molecule import Molecule, check_closed_shell, check_elements
 from nablaviz.units import HARTREE2EV, HARTREE2KCAL
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 BOLTZMANN = 8.617333262e-5 / HARTREE2EV
 """Boltzmann constant in Eh/K (CODATA 2018)."""
+
+INSTEAD_OF_ZERO = 1_618_033
+"""RDKit multiplies the seed with a conformer's number: with 0 all conformers would be the same."""
 
 
 def parse(smiles: str) -> Chem.Mol:
@@ -33,6 +37,10 @@ def parse(smiles: str) -> Chem.Mol:
     """
     from rdkit import Chem, rdBase
 
+    if len(smiles) > MAX_SMILES:
+        raise ValueError(
+            f"a SMILES of {len(smiles)} characters; at most {MAX_SMILES} are read: {smiles[:40]!r}…"
+        )
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
     if molecule is None or molecule.GetNumAtoms() == 0:
@@ -79,7 +87,7 @@ def embed(smiles: str, count: int = 1, seed: int = 0, *, rmsd: float = 0.3) -> l
         raise ValueError(f"count must be at least 1, not {count}")
     mol = parse(smiles)
     options: Any = rdDistGeom.ETKDGv3()
-    options.randomSeed = seed
+    options.randomSeed = INSTEAD_OF_ZERO if seed == 0 and count > 1 else seed
     if not list(rdDistGeom.EmbedMultipleConfs(mol, count, options)):
         options.useRandomCoords = True
         if not list(rdDistGeom.EmbedMultipleConfs(mol, count, options)):
@@ -114,6 +122,7 @@ def _prune(mol: Chem.Mol, order: np.ndarray, rmsd: float) -> list[int]:
 
 def _force_field(mol: Chem.Mol, conformer: int) -> Any:
     """MMFF94s, or UFF where MMFF has no parameters."""
+    import rdkit.ForceField.rdForceField  # noqa: F401  has the classes of what the next one returns
     from rdkit.Chem import rdForceFieldHelpers as ff
 
     parameters = ff.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")

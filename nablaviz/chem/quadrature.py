@@ -9,6 +9,7 @@ settled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,12 @@ points are saved; energies change by 1e-7 Eh, forces by less than 1e-6 Eh/Å."""
 VANISHING = 1e-15
 """Points of smaller weight are left out, as in Psi4."""
 
+DEGENERATE = 1e-9
+"""Of the largest moment: principal moments that differ by less are taken for the same."""
+
+TOO_NEAR = 1e-3
+"""Of the molecule's radius: atoms so near to the axes found before decide nothing."""
+
 
 def published(mol: gto.Mole, radial: int = 75, angular: int = 302) -> tuple[np.ndarray, np.ndarray]:
     """Points, shape (points, 3), bohr, and weights of the grid.
@@ -42,24 +49,28 @@ def published(mol: gto.Mole, radial: int = 75, angular: int = 302) -> tuple[np.n
     radial, angular
         Shells on each atom, and points on a shell (one of ``LEBEDEV``).
     """
-    from pyscf.dft.gen_grid import Grids
-
-    axes = principal_axes(mol.atom_charges(), mol.atom_coords())
-    turned = mol.set_geom_(mol.atom_coords() @ axes, unit="Bohr", inplace=False)
-    grid = configure(Grids(turned), radial, angular)
-    grid.build(sort_grids=False)
-    kept = abs(grid.weights) > VANISHING
-    return grid.coords[kept] @ axes.T, grid.weights[kept]
+    return _turned(mol, lambda grid: configure(grid, radial, angular))
 
 
 def coarse(mol: gto.Mole) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights of PySCF's smallest grid."""
+    """Points and weights of PySCF's smallest grid, along the same axes."""
+
+    def smallest(grid: Grids) -> None:
+        grid.level = 0
+
+    return _turned(mol, smallest)
+
+
+def _turned(mol: gto.Mole, configure: Callable[[Grids], object]) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights of a grid along the principal axes."""
     from pyscf.dft.gen_grid import Grids
 
-    grid = Grids(mol)
-    grid.level = 0
+    axes = principal_axes(mol.atom_charges(), mol.atom_coords())
+    grid = Grids(mol.set_geom_(mol.atom_coords() @ axes, unit="Bohr", inplace=False))
+    configure(grid)
     grid.build(sort_grids=False)
-    return grid.coords, grid.weights
+    kept = abs(grid.weights) > VANISHING
+    return grid.coords[kept] @ axes.T, grid.weights[kept]
 
 
 def configure(grid: Grids, radial: int, angular: int) -> Grids:
@@ -75,9 +86,29 @@ def configure(grid: Grids, radial: int, angular: int) -> Grids:
 
 
 def principal_axes(charges: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Principal axes of charges (N,) at positions (N, 3), as the columns of a (3, 3) matrix."""
+    """Principal axes of charges (N,) at positions (N, 3), as the columns of a (3, 3) matrix.
+
+    Where moments are the same, as in symmetric molecules, the first atoms away from the other axes decide.
+    """
     centred = positions - charges @ positions / charges.sum()
-    return np.linalg.eigh((centred.T * charges) @ centred)[1]
+    moments, axes = np.linalg.eigh((centred.T * charges) @ centred)
+    same = np.diff(moments) < DEGENERATE * moments[-1]
+    groups = np.split(np.arange(3), np.flatnonzero(~same) + 1)
+    return np.column_stack([_toward_atoms(axes[:, group], centred) for group in groups])
+
+
+def _toward_atoms(axes: np.ndarray, centred: np.ndarray) -> np.ndarray:
+    """Axes of the same space, shape (3, k), that turn with the atoms at ``centred`` (N, 3)."""
+    within = centred @ axes
+    apart = TOO_NEAR * np.linalg.norm(centred, axis=1).max()
+    directions: list[np.ndarray] = []
+    for place in within if axes.shape[1] > 1 else ():
+        rest = place - sum((place @ d) * d for d in directions)
+        if np.linalg.norm(rest) > apart:
+            directions.append(rest / np.linalg.norm(rest))
+    found = np.array(directions).reshape(-1, axes.shape[1])
+    missing = np.linalg.svd(found)[2][len(found) :]  # no atom tells: a line, or the last one of three
+    return axes @ np.concatenate([found, missing]).T
 
 
 def _shells(n: int, charge: int, *args: object) -> tuple[np.ndarray, np.ndarray]:

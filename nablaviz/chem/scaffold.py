@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def murcko(smiles: str) -> str:
     """Canonical SMILES of the scaffold, empty for a molecule without rings.
@@ -15,10 +17,16 @@ def murcko(smiles: str) -> str:
         If the SMILES does not parse.
     """
     from rdkit import Chem, rdBase
-    from rdkit.Chem.Scaffolds import MurckoScaffold
 
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         raise ValueError(f"not a SMILES string that RDKit can parse: {smiles!r}")
-    return Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule))
+    return scaffold_of(molecule)
+
+
+def scaffold_of(molecule: Any) -> str:
+    """The same of an RDKit molecule."""
+    from rdkit import Chem
+
+    return Chem.MolToSmiles(Chem.MurckoDecompose(molecule))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nablaviz.chem.free_memory import free_memory
+
 if TYPE_CHECKING:
     from pyscf import gto
 
@@ -63,8 +65,6 @@ class XCIntegrator:
     """
 
     def __init__(self, mol: gto.Mole, coords: np.ndarray, weights: np.ndarray, xc: str) -> None:
-        import psutil
-
         self.mol, self.xc = mol, xc
         order, slices = _compact_blocks(coords, BLOCK)
         self.coords, self.weights = coords[order], weights[order]
@@ -72,7 +72,7 @@ class XCIntegrator:
         blocks = [_block(mol, self.coords, points, reach) for points in slices]
         self.blocks = [block for block in blocks if len(block.orbitals)]
         self._cache: dict[int, np.ndarray] = {}
-        self._room = min(CACHE, SHARE * psutil.virtual_memory().available)
+        self._room = min(CACHE, SHARE * free_memory())
         self._last: tuple[np.ndarray, float, np.ndarray] | None = None
 
     def energy_and_matrix(self, density: np.ndarray) -> tuple[float, np.ndarray]:

@@ -1,8 +1,9 @@
-"""Convert a dataset into the native store or a published format.
+"""Convert a dataset into another format or a catalogue.
 
 SOURCE is anything that nablaviz opens: a published energy or Hamiltonian database, a Psi4 wavefunction
-file or a folder of them, a native store. A conversion into a store that was stopped goes on where it was
-when the same command is given again; nothing that is there is overwritten.
+file or a folder of them, a native store; or the published summary, summary.csv.gz, which becomes a
+catalogue, its malformed lines listed in faults.csv. A conversion into a store or a catalogue that was
+stopped goes on where it was when the same command is given again; nothing that is there is overwritten.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         default="store",
         metavar="FORMAT",
-        help="store (default), energy, hamiltonian-v2 or hamiltonian-v1",
+        help="store (default; of a summary: catalogue), energy, hamiltonian-v2 or hamiltonian-v1",
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 

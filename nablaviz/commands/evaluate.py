@@ -7,6 +7,7 @@ nablaviz opens. Means come with 95 % bootstrap intervals over molecules.
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where slow baselines are kept (default: nablaviz/baselines in the user's cache directory)",
     )
+    parser.add_argument("--address", metavar="ADDRESS", help="a running Dask scheduler, e.g. tcp://host:8786")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes here (default: this one)")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
@@ -41,11 +44,14 @@ def run(args: argparse.Namespace) -> None:
     from nablaviz.data.atomic import replacing
     from nablaviz.data.baseline_cache import BaselineCache, default_folder
     from nablaviz.data.formats import open as open_dataset
+    from nablaviz.data.labelling import connect
     from nablaviz.models.library import load_model
     from nablaviz.models.network import Network
     from nablaviz.models.training_set import domain_of
     from nablaviz.studies.benchmark import benchmark
 
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers must be at least 1, not {args.workers}")
     model = load_model(args.model)
     own = model if isinstance(model, Network) and Path(args.model).is_file() else None
     for option in ("card", "domain"):
@@ -55,7 +61,11 @@ def run(args: argparse.Namespace) -> None:
         own.domain = domain_of(own.card)
         own.save(args.model)
     cache = BaselineCache(args.cache or default_folder())
-    result = benchmark(model, open_dataset(args.data), args.split, scf=args.scf, cache=cache)
+    cluster = connect(args.address, args.workers) if args.address or args.workers else nullcontext()
+    with cluster as client:
+        result = benchmark(
+            model, open_dataset(args.data), args.split, scf=args.scf, cache=cache, client=client
+        )
     if args.rows:
         with replacing(args.rows) as file:
             result.rows.to_csv(file, index=False)

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the conformers (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="local processes (default: one per core)")
     parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="a running Dask scheduler, e.g. tcp://host:8786"
+        "--address", "--scheduler", metavar="ADDRESS", help="a running Dask scheduler, e.g. tcp://host:8786"
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.workers is not None and args.workers < 1:
         raise ValueError(f"--workers must be at least 1, not {args.workers}")
     source = read_input(args.input, conformers=args.conformers, seed=args.seed)
-    with connect(args.scheduler, args.workers) as client:
+    with connect(args.address, args.workers) as client:
         summary = label_all(source, args.out, client)
     if args.json:
         print(json.dumps(asdict(summary) | {"path": str(summary.path)}))

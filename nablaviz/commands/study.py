@@ -2,8 +2,9 @@
 
 A study is a folder. "create" makes it from a specification (TOML: a file, or the name of one that comes with
 nablaviz); "run" does what has not been done, "start" the same in the background; "pause", "stop" and "resume"
-may be given at any time, from anywhere. "status" says where the runs are, "report" what they have found.
-Nothing is lost when a run is stopped or killed, and what is finished is not done again.
+may be given at any time, from anywhere. "status" says where the runs are, "report" what they have found;
+"pack" makes a small copy to hand on. Nothing is lost when a run is stopped or killed, and what is finished is
+not done again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in ACTIONS.items():
         action = actions.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         action.add_argument("folder", metavar="FOLDER", type=Path)
+        if name == "pack":
+            action.add_argument("out", metavar="OUT", type=Path, help="a new folder")
         if name == "create":
             action.add_argument("specification", metavar="SPEC", help="a TOML file, or a name")
             action.add_argument("--device", help="auto, cpu or cuda (default: the specification's)")
@@ -42,6 +45,7 @@ ACTIONS = {
     "resume": "go on with a study that was paused, stopped or killed",
     "status": "say where the runs are",
     "report": "say what the finished runs have found",
+    "pack": "copy a finished study without what only training needs",
 }
 
 HEADLINES = (("energy_mae", "kcal/mol"), ("force_mae", "Eh/Å"), ("hamiltonian_mae", "Eh"), ("gap_mae", "Eh"))
@@ -81,6 +85,10 @@ def run(args: argparse.Namespace) -> int | None:
         show(table if args.json else headlines(table), args.json)
         if not args.json:
             print(f"trained on {', '.join(sorted(set(table['device']))) or 'nothing yet'}")
+    elif args.action == "pack":
+        from nablaviz.studies.pack import pack
+
+        pack(args.folder, args.out)
     else:
         getattr(engine, args.action)(args.folder)
     return None

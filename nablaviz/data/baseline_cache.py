@@ -24,11 +24,14 @@ from nablaviz.chem import baselines, basis
 from nablaviz.data.atomic import taking_its_place
 from nablaviz.molecule import Molecule
 
-SLOW = ("minao", "minao-2", "sap")
+SLOW = ("minao", "minao-2", "minao-4", "sap")
 """Baselines worth a file; the others take less time than reading one."""
 
 SOURCES = (
-    *(f"nablaviz.chem.{n}" for n in "baselines basis dft dispersion jk quadrature scf xc".split()),
+    *(
+        f"nablaviz.chem.{name}"
+        for name in "baselines basis dft diis dispersion free_memory jk quadrature scf xc".split()
+    ),
     "nablaviz.molecule",
     "nablaviz.units",
 )
@@ -159,12 +162,12 @@ def _single_threaded() -> Iterator[None]:
 
 
 def _write(path: Path, matrix: np.ndarray) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lower = ((matrix + matrix.T) / 2)[np.tril_indices(len(matrix))]
     with taking_its_place(path) as part:
-        save_file({MATRIX: lower}, part)
+        part.write_bytes(save({MATRIX: lower}))
 
 
 def _read(path: Path, size: int) -> np.ndarray:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nablaviz.data.conditions import TYPES, CatalogError, check_expression, column_condition, known_column
-from nablaviz.data.database import MOLECULE, Database
+from nablaviz.data.conditions import CatalogError, check_expression, column_condition, known_column
+from nablaviz.data.database import Database
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.structures import Progress, Structures, canonical, tqdm_progress
+from nablaviz.data.summary_database import SummaryDatabase
+from nablaviz.data.summary_store import SummaryStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +51,12 @@ class Catalog:
         self, dataset: Dataset, *, progress: Progress = tqdm_progress, timeout: float = 60.0
     ) -> None:
         self.dataset = dataset
-        self._db = Database(dataset, timeout)
+        kind = SummaryDatabase if isinstance(dataset, SummaryStore) else Database
+        self._db = kind(dataset, timeout)
         self._structures = Structures(self._db, progress)
+        self._progress = progress
+        self.types = self._db.types
+        "The columns that a filter can name and their pandas types."
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -78,7 +84,7 @@ class Catalog:
         Returns
         -------
         ndarray
-            Row numbers, int64.
+            Row numbers, int64; int32 of a catalogue of the summary.
 
         Raises
         ------
@@ -86,19 +92,19 @@ class Catalog:
             If a filter cannot be applied.
         """
         condition, values = self._condition(where, smarts, scaffold, columns)
-        order = "row"
-        if order_by is not None:
-            self._structures.prepare(known_column(order_by))
-            order = f"{order_by} {'DESC' if descending else 'ASC'} NULLS LAST, row"
-        sql = f"SELECT row FROM conformers WHERE {condition} ORDER BY {order}"
-        return self._db.query(sql, values)["row"].astype(np.int64)
+        if order_by is None:
+            return self._db.rows(condition, values)
+        order = f"{self.known(order_by)} {'DESC' if descending else 'ASC'} NULLS LAST, row"
+        return self._db.rows(condition, values, order)
 
     def table(self, rows: Sequence[int] | np.ndarray | None = None) -> pd.DataFrame:
         """The columns of some conformers (all by default), in that order, indexed by row number."""
+        columns = ", ".join(f"c.{name}" for name in self.types)
         if rows is None:
-            return self._db.frame("SELECT * FROM conformers ORDER BY row")
+            return self._db.frame(f"SELECT {columns} FROM conformers c ORDER BY row")
         with self._db.wanted(self._inside(rows)):
-            return self._db.frame("SELECT c.* FROM conformers c JOIN wanted USING (row) ORDER BY place")
+            sql = f"SELECT {columns} FROM conformers c JOIN wanted USING (row) ORDER BY place"
+            return self._db.frame(sql)
 
     def query(self, where: str | None = None, **filters: Any) -> pd.DataFrame:
         """The columns of the conformers that pass the filters, as :meth:`rows` has them."""
@@ -113,13 +119,13 @@ class Catalog:
         rows = self.rows(where, **filters)
         chosen = sample_rows(rows, n, seed)
         table = self.table(chosen)
-        all_there = len(chosen) == len(rows)
-        table.attrs["sampled"] = None if all_there else f"{len(chosen)} of {len(rows)} conformers"
+        sampled = f"{len(chosen)} of {len(rows)} conformers"
+        table.attrs["sampled"] = sampled if len(chosen) < len(rows) else None
         return table
 
     def values(self, column: str, rows: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """One column of some conformers or of all; missing numbers are NaN, missing strings ``None``."""
-        self._structures.prepare(known_column(column))
+        self.known(column)
         if rows is None:
             found = self._db.query(f"SELECT {column} FROM conformers ORDER BY row")[column]
         else:
@@ -137,9 +143,8 @@ class Catalog:
         """
         import pandas as pd
 
-        self._structures.prepare(known_column(column))
         found = self._db.query(
-            f"SELECT {column} AS value, count(*) AS n FROM conformers WHERE {column} IS NOT NULL"
+            f"SELECT {self.known(column)} AS value, count(*) AS n FROM conformers WHERE {column} IS NOT NULL"
             f" GROUP BY value ORDER BY n DESC, value LIMIT {'ALL' if limit is None else int(limit)}"
         )
         return pd.Series(found["n"], index=pd.Index(found["value"], name=column), name="conformers")
@@ -148,13 +153,18 @@ class Catalog:
         """Of each column how many conformers have it, and the lowest and highest value where numeric."""
         import pandas as pd
 
-        parts = [f"count({c}) AS {c}__count" for c in TYPES]
-        for c, dtype in TYPES.items():
+        known = self._db.statistics()
+        if known is not None:
+            lines = {c: _numbers(dtype, *known[c]) for c, dtype in self.types.items()}
+            return pd.DataFrame.from_dict(lines, orient="index", columns=["count", "min", "max"])
+        parts = [f"count({c}) AS {c}__count" for c in self.types]
+        for c, dtype in self.types.items():
             if dtype != "string":
                 parts += [f"min({c}) AS {c}__min", f"max({c}) AS {c}__max"]
         found = self._db.query(f"SELECT {', '.join(parts)} FROM conformers")
         number = {key: np.ma.filled(value.astype(np.float64), np.nan)[0] for key, value in found.items()}
-        rows = {c: [number.get(f"{c}__{what}", np.nan) for what in ("count", "min", "max")] for c in TYPES}
+        ends = ("count", "min", "max")
+        rows = {c: [number.get(f"{c}__{end}", np.nan) for end in ends] for c in self.types}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["count", "min", "max"])
 
     def histogram(
@@ -174,39 +184,68 @@ class Catalog:
         ndarray
             Shape (n,), int64.
         """
-        filters = {"smarts": None, "scaffold": None} | filters
         low, high, n = float(edges[0]), float(edges[-1]), len(edges) - 1
-        known_column(column)
-        condition, values = self._condition(where, filters.pop("smarts"), filters.pop("scaffold"), filters)
-        found = self._db.query(
-            f"SELECT least(floor(({column} - ?) * ?)::BIGINT, ?) AS bin, count(*) AS n FROM conformers"
-            f" WHERE {column} BETWEEN ? AND ? AND {condition} GROUP BY bin",
-            [low, n / (high - low), n - 1, low, high, *values],
+        found = self.aggregate(
+            f"floor(({self.known(column)} - ?) * ?)::INTEGER AS bin, count(*) AS n",
+            [low, n / (high - low)],
+            within=f"{column} BETWEEN ? AND ?",
+            bounds=[low, high],
+            then="GROUP BY bin",
+            where=where,
+            **filters,
         )
-        return np.bincount(found["bin"].astype(int), found["n"], minlength=n).astype(np.int64)
+        return np.bincount(np.minimum(found["bin"], n - 1), found["n"], minlength=n).astype(np.int64)
+
+    def known(self, column: str) -> str:
+        """A column's name, made ready to be used in a query.
+
+        Raises
+        ------
+        CatalogError
+            If there is no such column.
+        """
+        self._structures.prepare(known_column(column, self.types))
+        return column
+
+    @property
+    def molecule(self) -> str:
+        """The columns that tell molecules apart, in SQL."""
+        return ", ".join(self._db.MOLECULE)
+
+    def aggregate(
+        self,
+        what: str,
+        values: Sequence[Any] = (),
+        *,
+        within: str = "TRUE",
+        bounds: Sequence[Any] = (),
+        then: str = "",
+        where: str | None = None,
+        smarts: str | None = None,
+        scaffold: str | None = None,
+        **columns: Any,
+    ) -> dict[str, Any]:
+        """``SELECT what FROM conformers WHERE within … then`` over the conformers that pass the filters.
+
+        Only ``where`` is checked: the other parts of the query are the program's own.
+        """
+        condition, used = self._condition(where, smarts, scaffold, columns)
+        query = f"SELECT {what} FROM conformers WHERE {within} AND {condition} {then}"
+        return self._db.query(query, [*values, *bounds, *used])
 
     def count_molecules(self, where: str | None = None, **filters: Any) -> int:
         """How many molecules the conformers that pass the filters are of."""
-        filters = {"smarts": None, "scaffold": None} | filters
-        condition, values = self._condition(where, filters.pop("smarts"), filters.pop("scaffold"), filters)
-        sql = f"SELECT count(DISTINCT ({', '.join(MOLECULE)})) AS n FROM conformers WHERE {condition}"
-        return int(self._db.query(sql, values)["n"][0])
+        return int(self.aggregate(f"count(DISTINCT ({self.molecule})) AS n", where=where, **filters)["n"][0])
 
     def siblings(self, row: int) -> np.ndarray:
         """Row numbers of all conformers of the molecule that row ``row`` is of, itself among them."""
         self._inside([row])
-        same = " AND ".join(f"p.{c} IS NOT DISTINCT FROM m.{c}" for c in MOLECULE)
-        found = self._db.query(
-            "SELECT p.row FROM plain p, (SELECT * FROM plain WHERE row = ?) m WHERE p.row = ?"
-            f" OR (coalesce(m.moses_id::VARCHAR, m.smiles) IS NOT NULL AND {same}) ORDER BY p.row",
-            [row, row],
-        )
-        return found["row"].astype(np.int64)
+        return self._db.siblings(row)
 
     @property
     def unreadable(self) -> list[str]:
         """SMILES met in a search for substructures that RDKit cannot read: they match nothing."""
-        return self._structures.unreadable
+        return self._structures.unreadable + self._db.unreadable()
 
     def _inside(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         numbers = np.asarray(rows, dtype=np.int64)
@@ -222,17 +261,21 @@ class Catalog:
         if scaffold is not None:
             columns = {**columns, "scaffold": canonical(scaffold)}
         for name, value in columns.items():
-            self._structures.prepare(known_column(name))
-            sql, used = column_condition(name, value)
+            sql, used = column_condition(self.known(name), value)
             parts.append(sql)
             values.extend(used)
         if where and where.strip():
-            check_expression(where)
+            check_expression(where, self.types)
             self._structures.prepare(where)
             parts.append(f"(\n{where}\n)")
         if smarts and smarts.strip():
-            parts.append(f"smiles IN (SELECT smiles FROM {self._structures.match(smarts.strip())})")
+            parts.append(self._match(smarts.strip(), " AND ".join(parts), values))
         return " AND ".join(parts), values
+
+    def _match(self, smarts: str, others: str, values: list[Any]) -> str:
+        if isinstance(self._db, SummaryDatabase):
+            return self._db.match(smarts, others, values, self._progress)
+        return self._structures.match(smarts)
 
 
 def sample_rows(rows: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
@@ -248,3 +291,8 @@ def sample_rows(rows: np.ndarray, n: int, seed: int = 0) -> np.ndarray:
     if len(rows) <= n:
         return rows
     return rows[np.sort(np.random.default_rng(seed).choice(len(rows), n, replace=False))]
+
+
+def _numbers(dtype: str, count: int, low: Any, high: Any) -> list[float]:
+    numeric = dtype != "string" and low is not None
+    return [float(count), float(low) if numeric else np.nan, float(high) if numeric else np.nan]

@@ -113,6 +113,8 @@ def check(source: str | Path | Dataset, *, progress: bool = True) -> Report:
     ------
     FileNotFoundError
         If there is nothing at the path.
+    DataError
+        If it is the published summary, which holds no geometries.
     """
     from tqdm import tqdm
 
@@ -120,6 +122,8 @@ def check(source: str | Path | Dataset, *, progress: bool = True) -> Report:
         dataset = open_dataset(source)
     except DataError as fault:
         return Report(shown(str(source)), "not readable", fault_count=1, faults=(str(fault),))
+    if not dataset.geometries:
+        raise DataError(f"{shown(dataset.path)}: no geometries to check; a conversion finds malformed lines")
     checker = _Checker(dataset)
     for row in tqdm(range(len(dataset)), unit="row", file=sys.stderr, disable=not progress):
         checker.row(row)

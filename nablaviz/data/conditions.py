@@ -21,9 +21,9 @@ class CatalogError(ValueError):
     """A filter that cannot be applied; the message says why and what is allowed."""
 
 
-def known_column(column: str) -> str:
-    if column not in TYPES:
-        raise CatalogError(f"there is no column {column!r}; columns: {', '.join(TYPES)}")
+def known_column(column: str, types: Collection[str] = TYPES) -> str:
+    if column not in types:
+        raise CatalogError(f"there is no column {column!r}; columns: {', '.join(types)}")
     return column
 
 
@@ -51,19 +51,19 @@ def _scalar(value: Any) -> Any:
     return None if value is None or value is pd.NA or value != value else value
 
 
-def check_expression(where: str) -> None:
+def check_expression(where: str, types: Collection[str] = TYPES) -> None:
     """Refuse what is not one expression: a second statement, an unbalanced bracket, ORDER BY."""
     import duckdb
 
     try:
         duckdb.SQLExpression(where)
     except duckdb.Error as fault:
-        raise CatalogError(explain(str(fault))) from None
+        raise CatalogError(explain(str(fault), types)) from None
 
 
-def explain(message: str) -> str:
+def explain(message: str, types: Collection[str] = TYPES) -> str:
     kind, _, text = message.splitlines()[0].partition(": ")
     unknown = re.search(r'column "([^"]*)"|named? "?([^\s"]+)"? not found', text)
     if unknown and "not found" in text:
-        return f"SQL: there is no column {unknown[1] or unknown[2]!r}; columns: {', '.join(TYPES)}"
+        return f"SQL: there is no column {unknown[1] or unknown[2]!r}; columns: {', '.join(types)}"
     return f"SQL: {text or kind}"

@@ -14,7 +14,10 @@ import numpy as np
 from nablaviz.chem.arrays import finite, symmetric
 from nablaviz.data.dataset import DataError, Dataset
 from nablaviz.data.formats import open as open_dataset
-from nablaviz.data.store_writer import StoreWriter
+from nablaviz.data.store_writer import StoreWriter, check_target
+from nablaviz.data.summary import FAULTS
+from nablaviz.data.summary_convert import convert_summary, tqdm_tell
+from nablaviz.data.summary_file import SummaryFile
 from nablaviz.data.validate import shown
 from nablaviz.data.writers import EnergyWriter, HamiltonianWriter
 from nablaviz.molecule import Conformer
@@ -47,6 +50,7 @@ TARGETS = {
         requires=("energy", "hamiltonian"),
         holds=("energy", "formation_energy", "hamiltonian"),
     ),
+    "catalogue": Target("a catalogue"),
 }
 """Formats that can be written. The matrices of all and the geometry of Hamiltonian databases are float32."""
 
@@ -77,6 +81,8 @@ class Summary:
     "Conformers that the target held before."
     left_out: dict[str, int] = field(default_factory=dict)
     "What the target cannot hold: field of ``Conformer``, number of conformers that had it."
+    faults: dict[str, int] = field(default_factory=dict)
+    "Of a summary: lines that are malformed, and rows of which something is to be said."
 
     def __str__(self) -> str:
         lines = [f"{self.target}: {self.written} conformers written to {TARGETS[self.format].name}"]
@@ -84,6 +90,8 @@ class Summary:
             lines.append(f"{self.skipped} conformers were there already")
         for name, count in self.left_out.items():
             lines.append(f"{TARGETS[self.format].name} does not hold {name}: left out of {count} conformers")
+        for what, count in self.faults.items():
+            lines.append(f"{count} {what}: each by its line in {Path(self.target) / FAULTS}")
         return "\n".join(lines)
 
 
@@ -121,6 +129,8 @@ def convert(
     if to not in TARGETS:
         raise ValueError(f"no format {to!r}; there are {', '.join(TARGETS)}")
     dataset, path = open_dataset(source), Path(target)
+    if not dataset.geometries or to == "catalogue":
+        return _convert_summary(dataset, path, to, progress)
     if path.exists() and path.resolve() == dataset.path.resolve():
         raise ValueError(f"{shown(path)} is both source and target")
     if to == "store":
@@ -130,8 +140,13 @@ def convert(
     with _writer(path, to) as writer:
         before = set(getattr(writer, "keys", ()))
         resumed = getattr(writer, "rows", 0) > 0
-        bar = tqdm(dataset, total=len(dataset), unit="conformer", file=sys.stderr, disable=not progress)
-        for row, conformer in enumerate(bar):
+        known = dataset.keys_by_row() if resumed else None
+        for row in tqdm(range(len(dataset)), unit="conformer", file=sys.stderr, disable=not progress):
+            if known is not None and known[row] in before:  # need not be read
+                before.remove(known[row])
+                skipped += 1
+                continue
+            conformer = dataset[row]
             where = conformer.source or f"{shown(dataset.path)}, row {row}"
             key = (conformer.moses_id, conformer.conformation_id)
             if key in before:
@@ -151,6 +166,21 @@ def convert(
     return Summary(str(dataset.path), str(path), to, len(dataset) - skipped, skipped, dict(left_out))
 
 
+def _convert_summary(dataset: Dataset, path: Path, to: str, progress: bool) -> Summary:
+    if not isinstance(dataset, SummaryFile):
+        what = "has geometries" if dataset.geometries else "is a catalogue already"
+        raise ValueError(f"{shown(dataset.path)} {what}: only the published summary becomes a catalogue")
+    if to not in ("store", "catalogue"):
+        raise ValueError(
+            f"the summary holds no geometries: it can become a catalogue, not {TARGETS[to].name}"
+        )
+    found = convert_summary(dataset.path, path, tell=tqdm_tell(progress))
+    faults = {"malformed lines left out": found["malformed"], "rows kept with a remark": found["noted"]}
+    left_out = dict.fromkeys(found["columns not read"], found["rows"])
+    there = {what: count for what, count in faults.items() if count}
+    return Summary(str(dataset.path), str(path), "catalogue", found["rows"], 0, left_out, there)
+
+
 def _writer(path: Path, to: str) -> AbstractContextManager[Any]:
     if to == "store":
         return StoreWriter(path)
@@ -164,14 +194,7 @@ def _check_store(path: Path) -> None:
         raise ValueError(
             f"a native store is a folder, {path.suffix} a file: name the format of {shown(path)}"
         )
-    if path.exists() and not path.is_dir():
-        raise FileExistsError(f"{shown(path)} exists already and is no native store")
-    if (
-        path.is_dir()
-        and any(path.iterdir())
-        and not (any(path.glob("*.parquet")) or (path / ".pending").is_dir())
-    ):
-        raise FileExistsError(f"{shown(path)} is a folder of other files")
+    check_target(path)
 
 
 def _value(conformer: Conformer, name: str) -> Any:

@@ -15,7 +15,7 @@ from nablaviz.molecule import Molecule
 from nablaviz.units import ANGSTROM2BOHR, BOHR2ANGSTROM
 
 UNKNOWN_UNIT = "unknown"
-LARGEST = 1 << 31
+LARGEST = 1 << 28
 """Largest file that is read, bytes."""
 
 
@@ -113,6 +113,8 @@ def _parse(lines: list[str]) -> Cube:
     )
     if not len(atoms):
         raise ValueError("line 3: there is no atom")
+    if not ((atoms[:, 0] >= 0) & (atoms[:, 0] < 119)).all():
+        raise ValueError(f"lines 7 to {6 + len(atoms)}: atomic numbers are 0 to 118")
     start = 6 + len(atoms)
     orbitals: list[int] = []
     if n_atoms < 0:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nablaviz.data.conditions import RELATIVE, TYPES, CatalogError, explain
+from nablaviz.data.conditions import RELATIVE, CatalogError, explain
 from nablaviz.data.dataset import COLUMNS, Dataset
+from nablaviz.data.deadlines import deadlines
 from nablaviz.data.store import Store
+from nablaviz.data.validate import shown
 from nablaviz.units import HARTREE2KCAL
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
     "temp_directory": "",
+    "memory_limit": "800MB",
 }
 
 
@@ -44,25 +47,36 @@ class Database:
         Seconds after which a query is given up.
     """
 
+    CONFIG = CONFIG
+    MOLECULE: ClassVar[tuple[str, ...]] = MOLECULE
+    has_scaffolds = False
+    "Whether scaffolds need not be worked out."
+
     def __init__(self, dataset: Dataset, timeout: float) -> None:
         import duckdb
-        import pyarrow as pa
 
-        self.timeout = timeout
+        self.path, self.timeout = dataset.path, timeout
+        self.types = {"row": "int64", **dataset.columns, RELATIVE: "float64"}
+        "The columns that a filter can name and their pandas types."
         self._lock = threading.RLock()  # a notebook answers its widgets beside the cell that runs
-        self._db = duckdb.connect(config=CONFIG)
-        if isinstance(dataset, Store):
-            self._db.execute("SET allowed_paths = ?", [[str(path.resolve()) for path in dataset.shards]])
-            source = _shards_sql(dataset)
-        else:
-            frame = dataset.table.assign(row=np.arange(len(dataset)))
-            self._db.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
-            self._db.execute("CREATE TABLE loaded AS SELECT * FROM frame")
-            self._db.unregister("frame")
-            source = "SELECT * FROM loaded"
+        self._db = duckdb.connect(config=self.CONFIG)
+        source = self._load(dataset)
         self._db.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._db.execute(f"CREATE VIEW plain AS {source}")
         self._create_conformers("plain")
+
+    def _load(self, dataset: Dataset) -> str:
+        """Make the dataset known to the database; the query for its rows."""
+        import pyarrow as pa
+
+        if isinstance(dataset, Store):
+            self._db.execute("SET allowed_paths = ?", [[str(path.resolve()) for path in dataset.shards]])
+            return _shards_sql(dataset)
+        frame = dataset.table.assign(row=np.arange(len(dataset)))
+        self._db.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
+        self._db.execute("CREATE TABLE loaded AS SELECT * FROM frame")
+        self._db.unregister("frame")
+        return "SELECT * FROM loaded"
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> dict[str, Any]:
         """The columns of the answer as arrays, masked where values are missing.
@@ -79,7 +93,30 @@ class Database:
         """The answer to a query for whole lines of ``conformers``, indexed by row number."""
         with self._guarded():
             frame = self._db.sql(sql).to_arrow_table().to_pandas()
-        return frame.astype(TYPES).set_index("row")[[name for name in TYPES if name != "row"]]
+        return frame.astype(self.types).set_index("row")[[name for name in self.types if name != "row"]]
+
+    def rows(self, condition: str, values: Sequence[Any], order: str = "row") -> np.ndarray:
+        """Row numbers of the conformers that pass a condition."""
+        sql = f"SELECT row FROM conformers WHERE {condition} ORDER BY {order}"
+        return self.query(sql, values)["row"].astype(np.int64)
+
+    def statistics(self) -> dict[str, tuple[int, Any, Any]] | None:
+        """Of each column how many rows have it, its lowest and highest value, where known beforehand."""
+        return None
+
+    def unreadable(self) -> list[str]:
+        """SMILES that the database has found unreadable in searches of its own."""
+        return []
+
+    def siblings(self, row: int) -> np.ndarray:
+        """Row numbers of the conformers of the molecule that a row is of."""
+        same = " AND ".join(f"p.{c} IS NOT DISTINCT FROM m.{c}" for c in MOLECULE)
+        found = self.query(
+            "SELECT p.row FROM plain p, (SELECT * FROM plain WHERE row = ?) m WHERE p.row = ?"
+            f" OR (coalesce(m.moses_id::VARCHAR, m.smiles) IS NOT NULL AND {same}) ORDER BY p.row",
+            [row, row],
+        )
+        return found["row"].astype(np.int64)
 
     @contextmanager
     def wanted(self, rows: np.ndarray) -> Iterator[None]:
@@ -103,6 +140,15 @@ class Database:
             self._db.register("strings", frame)
             self._db.execute(f"CREATE TABLE {name} AS SELECT {names} FROM strings")
             self._db.unregister("strings")
+
+    def store_numbers(self, name: str, **columns: np.ndarray) -> None:
+        """Create a table of whole numbers, in place of an older one."""
+        import pandas as pd
+
+        with self._lock:
+            self._db.register("numbers", pd.DataFrame(columns))
+            self._db.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM numbers")
+            self._db.unregister("numbers")
 
     def store_scaffolds(self, smiles: Sequence[str], scaffolds: Sequence[str | None]) -> None:
         """Give ``conformers`` the scaffolds that the dataset does not hold."""
@@ -129,17 +175,16 @@ class Database:
         """Turn the database's errors into clear ones, and stop a query that does not end."""
         import duckdb
 
-        timer = threading.Timer(self.timeout, self._db.interrupt)
         with self._lock:
-            timer.start()
             try:
-                yield
+                with deadlines.within(self.timeout, self._db.interrupt):
+                    yield
             except duckdb.InterruptException:
                 raise CatalogError(f"the query took more than {self.timeout:g} s and was stopped") from None
             except duckdb.Error as fault:
-                raise CatalogError(explain(str(fault))) from None
-            finally:
-                timer.cancel()
+                if type(fault) is duckdb.Error or isinstance(fault, duckdb.IOException):  # of no query
+                    raise CatalogError(f"{shown(self.path)}: it cannot be read: {fault}") from None
+                raise CatalogError(explain(str(fault), self.types)) from None
 
 
 def _shards_sql(store: Store) -> str:

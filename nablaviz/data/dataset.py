@@ -59,6 +59,14 @@ class Dataset(ABC):
 
     path: Path
 
+    geometries = True
+    "Whether it holds geometries; of one that does not, only ``table`` can be read."
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns that a :class:`~nablaviz.data.catalog.Catalog` of it has, and their pandas types."""
+        return COLUMNS
+
     @abstractmethod
     def __len__(self) -> int: ...
 
@@ -70,10 +78,34 @@ class Dataset(ABC):
     def _read_table(self) -> pd.DataFrame:
         """Read the light columns; any of ``COLUMNS``, in any order, a row per conformer."""
 
+    def read(self, rows: Sequence[int] | np.ndarray) -> list[Conformer]:
+        """The conformers at ``rows``, in that order, read together where that is quicker.
+
+        A PyTorch ``DataLoader`` calls it for each batch, in as many worker processes as it has.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        """
+        numbers = np.asarray(rows, dtype=np.int64)
+        if len(numbers) and not (-len(self) <= numbers.min() and numbers.max() < len(self)):
+            raise IndexError(f"rows must lie in 0…{len(self) - 1}, not {numbers.min()}…{numbers.max()}")
+        return self._read_many((numbers % max(len(self), 1)).tolist())
+
+    __getitems__ = read
+
+    def _read_many(self, rows: list[int]) -> list[Conformer]:
+        return [self._read(row) for row in rows]
+
+    def keys_by_row(self) -> Sequence[Key] | None:
+        """(moses_id, conformation_id) of every row, where they are known without reading the rows."""
+        return None
+
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The light columns of every conformer (see ``COLUMNS``); row i describes ``self[i]``."""
-        return conform(self._read_table())
+        """The light columns of every conformer (see ``columns``); row i describes ``self[i]``."""
+        return conform(self._read_table(), self.columns)
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Subset:
         """The conformers at ``rows``, in that order."""
@@ -112,19 +144,26 @@ class Subset(Dataset):
     def _read(self, row: int) -> Conformer:
         return self.parent[int(self.rows[row])]
 
+    def _read_many(self, rows: list[int]) -> list[Conformer]:
+        return self.parent.read(self.rows[rows])
+
+    def keys_by_row(self) -> Sequence[Key] | None:
+        known = self.parent.keys_by_row()
+        return None if known is None else [known[row] for row in self.rows.tolist()]
+
     def _read_table(self) -> pd.DataFrame:
         return self.parent.table.iloc[self.rows].reset_index(drop=True)
 
 
-def conform(table: pd.DataFrame) -> pd.DataFrame:
-    """Give a table exactly the columns and types of ``COLUMNS``; missing ones become NA."""
+def conform(table: pd.DataFrame, columns: dict[str, str] = COLUMNS) -> pd.DataFrame:
+    """Give a table exactly these columns and types; missing ones become NA."""
     import pandas as pd
 
     def absent(dtype: str) -> pd.Series:
         return pd.Series(np.nan if dtype == "float64" else pd.NA, index=table.index, dtype=dtype)
 
-    columns = {n: _cast(table[n], dtype) if n in table else absent(dtype) for n, dtype in COLUMNS.items()}
-    return pd.DataFrame(columns).reset_index(drop=True)
+    found = {n: _cast(table[n], dtype) if n in table else absent(dtype) for n, dtype in columns.items()}
+    return pd.DataFrame(found).reset_index(drop=True)
 
 
 def _cast(column: pd.Series, dtype: str) -> pd.Series:

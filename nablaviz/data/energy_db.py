@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from nablaviz.units import BOHR2ANGSTROM, HARTREE2EV
 
 LENGTH_UNITS = {"Ang": 1.0, "Angstrom": 1.0, "Bohr": BOHR2ANGSTROM}
 ENERGY_UNITS = {"Hartree": 1.0, "Ha": 1.0, "eV": 1 / HARTREE2EV}
-IDS = ("moses_id", "conformation_id", "smiles")
+IDS = {"moses_id": "int64", "conformation_id": "int64", "smiles": "string"}
 
 
 class EnergyDatabase(SqliteDataset):
@@ -52,9 +52,8 @@ class EnergyDatabase(SqliteDataset):
         "systems": ("id", "numbers", "positions", "key_value_pairs", "data"),
         "information": ("name", "value"),
     }
-    # SQLite picks these out of the text in less time than Python takes to parse it.
-    _IDS = ", ".join(f"json_extract(key_value_pairs, '$.{name}')" for name in IDS)
-    _light = f"numbers, data, {_IDS}"
+    _light = "numbers, data, key_value_pairs"
+    _whole = "numbers, positions, data, key_value_pairs"
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
@@ -89,11 +88,9 @@ class EnergyDatabase(SqliteDataset):
             self.atom_energies[z] = energy_of_z * self._energy if energy_of_z else np.nan
         self._compositions = Compositions(self.atom_energies)
 
-    def _decode(self, row: int) -> Conformer:
-        z, r, data, moses_id, conformation_id, smiles = self._fetch(
-            f"numbers, positions, data, {self._IDS}", row
-        )
-        _check_ids(*([value] for value in (moses_id, conformation_id, smiles)))
+    def _decode(self, row: int, record: tuple[Any, ...]) -> Conformer:
+        z, r, data, pairs = record
+        moses_id, conformation_id, smiles = _ids(pairs)
         numbers = atomic_numbers(z)
         positions = finite(from_blob(r, "<f8", (len(numbers), 3), "positions"), "positions") * self._length
         entries = ase_blob.contents(data)
@@ -115,19 +112,14 @@ class EnergyDatabase(SqliteDataset):
         )
 
     def _columns(self, records: list[tuple[Any, ...]]) -> dict[str, Any]:
-        import pyarrow as pa
-
-        numbers, blobs, moses_ids, conformation_ids, smiles = zip(*records, strict=True)
-        _check_ids(moses_ids, conformation_ids, smiles)
+        numbers, blobs, pairs = zip(*records, strict=True)
         sizes, formulas, atomic_energies = self._compositions(numbers)
         energies, forces = ase_blob.columns(blobs, sizes.tolist())
         lengths = np.sqrt(np.einsum("ij,ij->i", forces, forces))
         means = np.add.reduceat(lengths, np.cumsum(sizes) - sizes) / sizes
         formation_energies = finite(energies, "energy") * self._energy
         return {
-            "moses_id": pa.array(moses_ids, pa.int64()),
-            "conformation_id": pa.array(conformation_ids, pa.int64()),
-            "smiles": pa.array(smiles, pa.string()),
+            **_id_columns(pairs),
             "formula": formulas,
             "n_atoms": sizes,
             "energy": formation_energies + atomic_energies,
@@ -136,10 +128,44 @@ class EnergyDatabase(SqliteDataset):
         }
 
 
-def _check_ids(moses_ids: Iterable[Any], conformation_ids: Iterable[Any], smiles: Iterable[Any]) -> None:
-    identifier(*moses_ids, name="moses_id")
-    identifier(*conformation_ids, name="conformation_id")
-    text(*smiles, name="smiles")
+def _ids(pairs: object) -> tuple[int | None, int | None, str | None]:
+    """What identifies a row, from the JSON of its key-value pairs."""
+    try:
+        found = json.loads(pairs) if isinstance(pairs, str) else None
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"key_value_pairs are damaged: {fault}") from fault
+    if not isinstance(found, dict):
+        raise ValueError("key_value_pairs must be a JSON object")
+    for name, kind in IDS.items():
+        value = found.get(name)
+        (identifier if kind == "int64" else text)(value, name=name)
+        if kind == "int64" and value is not None and not -(1 << 63) <= value < 1 << 63:
+            raise ValueError(f"{name} has more than 64 bits")
+    return found.get("moses_id"), found.get("conformation_id"), found.get("smiles")
+
+
+def _id_columns(pairs: Sequence[Any]) -> dict[str, Any]:
+    """The same of many rows, as Arrow arrays."""
+    import pyarrow as pa
+    from pyarrow import json as arrow
+
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in IDS.items()])
+    try:
+        lines = "\n".join(pairs)
+        # Then each line holds an object, and only one if there are as many as lines.
+        if lines.count("\n") == len(pairs) - 1 and all(p[:1] == "{" and p[-1:] == "}" for p in pairs):
+            whole = lines.encode()
+            table = arrow.read_json(
+                pa.BufferReader(whole),
+                read_options=arrow.ReadOptions(use_threads=False, block_size=len(whole) + 1),
+                parse_options=arrow.ParseOptions(schema, unexpected_field_behavior="ignore"),
+            )
+            if len(table) == len(pairs):
+                return {name: table[name].combine_chunks() for name in IDS}
+    except (TypeError, ValueError):  # the rows one by one say what is wrong
+        pass
+    columns = zip(*map(_ids, pairs), strict=True)
+    return {f.name: pa.array(values, f.type) for f, values in zip(schema, columns, strict=True)}
 
 
 def _unit(name: object, known: dict[str, float]) -> float:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from copy import copy
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from nablaviz.data import sqlite, wavefunction
 from nablaviz.data.dataset import DataError, Dataset
@@ -11,17 +15,26 @@ from nablaviz.data.energy_db import EnergyDatabase
 from nablaviz.data.hamiltonian_db import HamiltonianDatabase
 from nablaviz.data.sample import sample
 from nablaviz.data.store import Store
-from nablaviz.data.validate import located, shown
+from nablaviz.data.summary import MANIFEST, WORK
+from nablaviz.data.summary_file import SummaryFile
+from nablaviz.data.summary_lines import GZIP
+from nablaviz.data.summary_store import SummaryStore
+from nablaviz.data.validate import located, real, shown
 from nablaviz.data.wavefunction import WavefunctionFile
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
 KNOWN = (
-    "a published energy or Hamiltonian database, a Psi4 wavefunction file or a folder of them, "
-    "or a native store or one shard of it"
+    "a published energy or Hamiltonian database, the published summary or a catalogue of it, a Psi4 "
+    "wavefunction file or a folder of them, or a native store or one shard of it"
 )
 PARQUET = b"PAR1"
+HEADERS = (b"MOSES id", b'"MOSES id', b",MOSES id", b"\xef\xbb\xbfMOSES id")
+"""How the summary begins when it is not compressed."""
 
 
-def open(source: str | Path | Dataset) -> Dataset:
+def open(source: str | Path | Dataset, *, dtype: DTypeLike = np.float64) -> Dataset:
     """Open a dataset.
 
     Parameters
@@ -29,6 +42,9 @@ def open(source: str | Path | Dataset) -> Dataset:
     source
         A path; or ``"sample"``, the sample that comes with the package (``"./sample"`` is a path). A
         dataset is returned as it is.
+    dtype
+        Of the Hamiltonians that are read: float64; or float32, as Hamiltonian databases and native stores
+        hold them, which takes half the memory.
 
     Raises
     ------
@@ -36,7 +52,18 @@ def open(source: str | Path | Dataset) -> Dataset:
         If there is nothing at the path; the message has the nearest names.
     DataError
         If it is of no known format, or damaged.
+    ValueError
+        If there is no such ``dtype``, or only float64.
     """
+    if real(dtype) == np.float32:
+        found = open(source)
+        if not isinstance(found, (HamiltonianDatabase, Store)):
+            raise ValueError(
+                f"{found!r} gives float64; float32 is for Hamiltonian databases and native stores"
+            )
+        found = copy(found)  # the sample, and a dataset that is given, stay as they are
+        found.dtype = real(dtype)
+        return found
     if isinstance(source, Dataset):
         return source
     if source == "sample":
@@ -48,6 +75,8 @@ def open(source: str | Path | Dataset) -> Dataset:
 
 
 def _folder(path: Path) -> Dataset:
+    if (path / MANIFEST).is_file() or (path / WORK / "source.json").is_file():
+        return SummaryStore(path)
     if any(path.glob("*.parquet")):
         return Store(path)
     if any(path.glob("*.npy")):
@@ -75,6 +104,8 @@ def _file(path: Path) -> Dataset:
         return WavefunctionFile(path)
     if start.startswith(PARQUET):
         return Store(path)
+    if start.startswith(GZIP) or start.startswith(HEADERS):
+        return SummaryFile(path)
     what = "empty" if not start else f"not {KNOWN} (it begins with {start[:8]!r})"
     raise DataError(f"{shown(path)}: {what}")
 

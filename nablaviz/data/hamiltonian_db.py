@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,12 +11,16 @@ import numpy as np
 
 from nablaviz.chem import basis
 from nablaviz.chem.arrays import finite, symmetric
-from nablaviz.chem.atoms import ATOM_ENERGIES, formation_energy
+from nablaviz.chem.atoms import ATOM_ENERGIES, atomic_energy, formation_energy
 from nablaviz.data.composition import Compositions, atomic_numbers
-from nablaviz.data.dataset import DataError
+from nablaviz.data.dataset import DataError, Key
+from nablaviz.data.reorder import reordered
 from nablaviz.data.sqlite import SqliteDataset
 from nablaviz.data.validate import from_blob, identifier, located, number, shown
 from nablaviz.molecule import Conformer, Molecule
+
+MOST_COMPOSITIONS = 4096
+"""Compositions whose order of orbitals and energy of free atoms are remembered."""
 
 SAMPLES = 32
 """At most so many rows are looked at to find the order of orbitals."""
@@ -52,8 +57,12 @@ class HamiltonianDatabase(SqliteDataset):
     TABLE = "data"
     REQUIRED: ClassVar = {"data": ("id", "Z", "R", "E", "F", "H", "S", "C")}
 
+    dtype: np.dtype[Any] = np.dtype(np.float64)
+    "Of the Hamiltonians that are read: see :func:`nablaviz.open`."
+
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
+        self._compositions: dict[bytes, tuple[np.ndarray, float]] = {}
         self.match = self._detect() if len(self) else None
 
     @property
@@ -121,16 +130,20 @@ class HamiltonianDatabase(SqliteDataset):
             numbers, _, stored = self._overlap_as_stored(row)
             return basis.to_pyscf(stored, numbers, self.match.convention).astype(np.float64)
 
-    def _decode(self, row: int) -> Conformer:
+    @property
+    def _whole(self) -> str:
+        return f"Z, R, E, F, typeof(H), {self._ids_columns}"
+
+    def _decode(self, row: int, record: tuple[Any, ...]) -> Conformer:
         assert self.match is not None
         angstrom = basis.LENGTH_UNITS[self.match.length]
-        z, r, e, f, h, *ids = self._fetch(f"Z, R, E, F, H, {self._ids_columns}", row)
+        z, r, e, f, h, *ids = record
         numbers = atomic_numbers(z)
         _check_ids([ids])
         energy = None if e is None else number(e, "E")
         forces = _forces(f, len(numbers))
-        if h is not None:
-            h = basis.to_pyscf(_matrix(h, numbers, "H"), numbers, self.match.convention).astype(np.float64)
+        if h is not None and not isinstance(h, np.ndarray):
+            h = self._matrix(z, h)
         return Conformer(
             Molecule(numbers, _positions(r, len(numbers)) * angstrom),
             moses_id=ids[0],
@@ -141,6 +154,65 @@ class HamiltonianDatabase(SqliteDataset):
             hamiltonian=h,
             source=self.where(row),
         )
+
+    def _decode_together(self, rows: list[int], records: list[tuple[Any, ...]]) -> list[Conformer]:
+        assert self.match is not None
+        angstrom = basis.LENGTH_UNITS[self.match.length]
+        z, r, e, f, h, *ids = zip(*records, strict=True)
+        if not all(isinstance(matrix, np.ndarray) for matrix in h):
+            raise ValueError("H of some molecule is missing or damaged")
+        _check_ids([record[5:] for record in records])
+        numbers = np.frombuffer(b"".join(z), "<i4").astype(np.int64)
+        sizes = np.array([len(each) // 4 for each in z])
+        positions, forces = _joined(r, sizes, "R") * angstrom, _joined(f, sizes, "F") / angstrom
+        energies = [number(energy, "E") for energy in e]
+        ends = np.cumsum(sizes).tolist()
+        found = []
+        for k, matrix in enumerate(h):
+            atoms = slice(ends[k] - int(sizes[k]), ends[k])
+            found.append(
+                Conformer(
+                    Molecule(numbers[atoms], positions[atoms]),
+                    moses_id=ids[0][k],
+                    conformation_id=ids[1][k],
+                    energy=energies[k],
+                    formation_energy=energies[k] - self._composition(z[k])[1],
+                    forces=forces[atoms].copy() if forces[atoms].any() else None,
+                    hamiltonian=matrix,
+                    source=self.where(rows[k]),
+                )
+            )
+        return found
+
+    def _ready(self, record_id: int, record: tuple[Any, ...]) -> tuple[Any, ...]:
+        z, r, e, f, kind, *ids = record
+        h: Any
+        if kind == "blob" and self._id_is_rowid:
+            h = self._file.blob(self.TABLE, "H", record_id)
+        else:
+            ((h,),) = self._file.rows(f"SELECT H FROM {self.TABLE} WHERE id = ?", record_id)
+        with suppress(ValueError, TypeError):  # decoding the record on its own says what is wrong
+            h = self._matrix(z, h)
+        return (z, r, e, f, h, *ids)
+
+    def _matrix(self, z: bytes, h: object) -> np.ndarray:
+        """The Hamiltonian in PySCF's order."""
+        assert self.match is not None
+        index, _ = self._composition(z)
+        matrix = symmetric(from_blob(h, "<f4", (len(index), len(index)), "H"), "H")
+        return reordered(matrix, index, self.dtype)
+
+    def _composition(self, z: bytes) -> tuple[np.ndarray, float]:
+        """Order of the orbitals, and energy of the free atoms, Eh."""
+        assert self.match is not None
+        if z not in self._compositions:
+            if len(self._compositions) >= MOST_COMPOSITIONS:
+                self._compositions.clear()
+            numbers = atomic_numbers(z)
+            order = basis.order(numbers, self.match.convention)
+            self._compositions[z] = found = order, atomic_energy(numbers)
+            return found
+        return self._compositions[z]
 
     def _columns(self, records: list[tuple[Any, ...]]) -> dict[str, Any]:
         import pyarrow as pa
@@ -162,6 +234,14 @@ class HamiltonianDatabase(SqliteDataset):
             "mean_force": np.array(means) / basis.LENGTH_UNITS[self.match.length],
         }
 
+    def keys_by_row(self) -> Sequence[Key] | None:
+        if self.version == 1:
+            return None
+        with located(shown(self.path)):
+            listed = list(self._file.rows("SELECT id, MOSES_ID, CONFORMER_ID FROM dataset_ids"))
+        found = {i: (moses_id, conformation_id) for i, moses_id, conformation_id in listed}
+        return [found.get(int(i), (None, None)) for i in self._ids]
+
     def faults(self) -> list[str]:
         """What is wrong with the tables beside the main one.
 
@@ -177,6 +257,13 @@ class HamiltonianDatabase(SqliteDataset):
         else:
             found.append("there is no table metadata with a column N")
         return found
+
+
+def _joined(blobs: Sequence[bytes], sizes: np.ndarray, name: str) -> np.ndarray:
+    """Vectors of all atoms of several molecules, shape (Σ N, 3)."""
+    if [len(blob) for blob in blobs] != (12 * sizes).tolist():
+        raise ValueError(f"{name} of some molecule is not as long as it should be")
+    return finite(np.frombuffer(b"".join(blobs), "<f4"), name).astype(np.float64).reshape(-1, 3)
 
 
 def _positions(blob: object, atoms: int) -> np.ndarray:

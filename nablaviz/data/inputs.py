@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nablaviz.chem.conformers import parse
 from nablaviz.data.dataset import DataError, Dataset, Key
 from nablaviz.data.recipe import Entry, Recipe, read_recipe
+from nablaviz.data.validate import read_text
 from nablaviz.molecule import Conformer, Molecule, check_closed_shell, check_elements
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 SMILES_SUFFIXES = (".smi", ".smiles", ".txt")
 GEOMETRY_SUFFIXES = (".xyz", ".extxyz", ".sdf", ".mol")
@@ -81,7 +87,7 @@ def _refuse_duplicates(dataset: Dataset) -> None:
 def _read_smiles(path: Path, conformers: int) -> Iterator[Entry]:
     """One molecule a line: the SMILES, then optionally its id; ``#`` starts a comment."""
     seen: dict[int, int] = {}
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
         words = text.split()
         if not words or text.startswith("#"):
             continue
@@ -123,13 +129,49 @@ def _read_geometries(path: Path) -> Iterator[Conformer]:
 
 
 def _read_xyz(path: Path) -> Iterator[Molecule]:
-    from ase.io import iread
+    from ase.io import read
 
-    try:
-        for frame in iread(path, index=":"):
+    for place, lines in _frames(path):
+        try:
+            _check_columns(*lines[1:3])
+            # Text and a format: of a file's name ASE would take what follows an @ for an index, and guess.
+            frame: Any = read(StringIO("\n".join(lines) + "\n"), format="extxyz")
             yield Molecule(frame.numbers, frame.positions)
-    except Exception as fault:  # ASE's readers raise whatever their parsing meets
-        raise DataError(f"{path}: not an xyz file that ASE can read: {fault}") from fault
+        except Exception as fault:  # ASE's readers raise whatever their parsing meets
+            raise DataError(f"{path}, line {place}: no geometry that ASE can read: {fault}") from fault
+
+
+def _check_columns(comment: str, first: str) -> None:
+    """Raise ``ValueError`` if an extended xyz frame announces more columns than its first atom has.
+
+    ASE would make a list of them all.
+    """
+    from ase.io.extxyz import key_val_str_to_dict
+
+    announced = str(key_val_str_to_dict(comment).get("Properties", "")).split(":")[2::3]
+    columns, there = sum(max(0, int(count)) for count in announced), len(first.split())
+    if columns > there:
+        raise ValueError(f"{columns:.6g} columns are announced, the first atom has {there}")
+
+
+def _frames(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines of each frame of an xyz file, and the number of the first of them."""
+    lines = read_text(path).split("\n")
+    at = 0
+    while at < len(lines) and lines[at].strip():
+        try:
+            count = int(lines[at])
+        except ValueError:
+            raise DataError(f"{path}, line {at + 1}: {lines[at]!r:.80} is no number of atoms") from None
+        if not 0 < count <= len(lines) - at - 2:  # ASE would look for so many
+            left = len(lines) - at - 2
+            raise DataError(
+                f"{path}, line {at + 1}: {count} atoms are announced, {max(left, 0)} lines follow"
+            )
+        yield at + 1, lines[at : at + 2 + count]
+        at += 2 + count
+    if any(line.strip() for line in lines[at:]):
+        raise DataError(f"{path}, line {at + 1}: a blank line where a number of atoms should be")
 
 
 def _read_sdf(path: Path) -> Iterator[Molecule]:
@@ -139,6 +181,24 @@ def _read_sdf(path: Path) -> Iterator[Molecule]:
         for frame, mol in enumerate(Chem.SDMolSupplier(str(path), removeHs=False), start=1):
             if mol is None or mol.GetNumConformers() == 0:
                 raise DataError(f"{path}, frame {frame}: not a molecule with coordinates that RDKit can read")
-            numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
-            smiles = Chem.MolToSmiles(Chem.RemoveHs(mol))
-            yield Molecule(numbers, mol.GetConformer().GetPositions(), smiles)
+            try:
+                _check_whole(mol)
+                smiles = Chem.MolToSmiles(Chem.RemoveHs(mol))
+                numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+                yield Molecule(numbers, mol.GetConformer().GetPositions(), smiles)
+            except (ValueError, RuntimeError) as fault:
+                raise DataError(f"{path}, frame {frame}: {fault}") from fault
+
+
+def _check_whole(mol: Chem.Mol) -> None:
+    """Raise ``ValueError`` unless it is neutral, closed-shell, three-dimensional, with all its hydrogens."""
+    from rdkit import Chem
+
+    if charge := Chem.GetFormalCharge(mol):
+        raise ValueError(f"charge {charge:+d}: only neutral molecules are supported")
+    if radicals := sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
+        raise ValueError(f"{radicals} unpaired electrons: only closed shells are supported")
+    if missing := sum(atom.GetTotalNumHs() for atom in mol.GetAtoms()):
+        raise ValueError(f"{missing} hydrogens are not among the atoms: add them, with coordinates")
+    if mol.GetNumAtoms() > 1 and not mol.GetConformer().Is3D():
+        raise ValueError("a drawing in two dimensions, not a geometry")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -35,6 +36,12 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 36),
 }
+
+PATIENT = {
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.deploy.lost-worker-timeout": "1000 days",
+}
+"""A worker that was killed comes back, but on a busy machine later than a local cluster waits by default."""
 
 
 class Source(Protocol):
@@ -67,19 +74,23 @@ def connect(scheduler: str | None = None, workers: int | None = None) -> Iterato
     Raises
     ------
     OSError
-        If no scheduler answers at that address.
+        If no scheduler answers at that address, or it vanishes.
     """
     from distributed import Client, LocalCluster
+    from distributed.comm import CommClosedError
 
     if scheduler is not None:
         with Client(scheduler, timeout="10s") as client:
-            yield client
+            try:
+                yield client
+            except (CommClosedError, ConnectionError, CancelledError) as fault:
+                raise ConnectionError(f"the Dask scheduler at {scheduler} has vanished") from fault
         return
     import dask
 
     environment = {**dask.config.get("distributed.nanny.pre-spawn-environ"), **WORKER_ENVIRONMENT}
     with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": environment}),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": environment, **PATIENT}),
         LocalCluster(
             n_workers=workers or os.cpu_count(), threads_per_worker=1, dashboard_address=None
         ) as cluster,
@@ -125,10 +136,10 @@ def label_all(
             hand_out(slots)
             for future in running:
                 conformer = waiting.pop(future)
-                if future.status == "finished":
-                    result = future.result()
-                else:  # the worker died, again and again
+                if future.status == "error":  # its worker died, again and again
                     result = replace(conformer, error=f"no result: {future.exception()}")
+                else:  # CancelledError if the scheduler has vanished
+                    result = future.result()
                 writer.add(result)
                 failed += result.error is not None
                 bar.update()

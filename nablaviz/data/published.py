@@ -14,6 +14,7 @@ from typing import Any
 
 from nablaviz.data import etags, transfer
 from nablaviz.data.dataset import DataError
+from nablaviz.data.validate import read_text, text
 
 BUNDLED = Path(__file__).with_name("published.json")
 
@@ -35,6 +36,12 @@ class Published:
     content: str
 
     def __post_init__(self) -> None:
+        for what in ("name", "path", "content"):
+            text(getattr(self, what), name=what)
+            if what != "path" and not (getattr(self, what) or "").isprintable():
+                raise ValueError(f"{what} {getattr(self, what)!r:.80} cannot be printed")
+        if not self.name or self.path is None:
+            raise ValueError("a published file needs a name")
         if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", step) for step in self.path.split("/")):
             raise ValueError(f"path {self.path!r} of {self.name!r} is not made of plain names joined by /")
         if self.etag is not None and not etags.is_hash(self.etag):
@@ -72,7 +79,7 @@ class Registry:
     files: tuple[Published, ...]
 
     def __post_init__(self) -> None:
-        if not self.base_url.startswith(("http://", "https://")):
+        if not re.fullmatch(r"https?://[!-~]+", self.base_url):
             raise ValueError(f"address {self.base_url!r} must begin with http:// or https://")
 
     @classmethod
@@ -86,9 +93,11 @@ class Registry:
             ``name``, ``path``, ``etag`` and ``content``.
         """
         try:
-            data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+            data: dict[str, Any] = json.loads(read_text(Path(path)))
             return cls(str(data["base_url"]), tuple(Published(**row) for row in data["files"]))
-        except (ValueError, TypeError, KeyError, AttributeError) as fault:
+        except DataError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
             raise DataError(f"{path}: not a registry of published files: {fault}") from fault
 
     def __iter__(self) -> Iterator[Published]:

@@ -17,10 +17,17 @@ from typing import Any
 from nablaviz.chem.conformers import displace, embed, parse
 from nablaviz.chem.scaffold import murcko
 from nablaviz.data.dataset import DataError, Key
+from nablaviz.data.validate import read_text
 from nablaviz.molecule import Conformer, Molecule
 
 TRIES_PER_CONFORMER = 4
 """Embeddings tried for each distinct conformer wanted; most molecules have fewer than wanted."""
+
+MOST_CONFORMERS = 100_000
+"""Of one molecule in one split."""
+
+HOTTEST = 10_000.0
+"""Highest temperature of a displacement, K."""
 
 
 @dataclass(frozen=True)
@@ -98,31 +105,62 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises
     ------
     DataError
-        If the file is not TOML, a key is missing or unknown, or a SMILES is not supported; the
-        message names the file and the molecule.
+        If the file is not TOML, a key is missing, unknown or of the wrong kind, or a SMILES is not supported;
+        the message names the file and the molecule.
     """
     path = Path(path)
     try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        text = tomllib.loads(read_text(path))
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
         raise DataError(f"{path}: not a TOML file: {fault}") from fault
     _check_keys(path, "recipe", text, required={"molecules"}, optional={"first_id", "seed", "temperature"})
+    first, seed = (_whole(path, name, text.get(name, 0), 1 << 62) for name in ("first_id", "seed"))
+    temperature = text.get("temperature", 0.0)
+    if type(temperature) not in (int, float) or not 0 <= temperature <= HOTTEST:
+        raise DataError(
+            f"{path}: temperature must be a number from 0 to {HOTTEST:g}, not {temperature!r:.80}"
+        )
+    if not isinstance(text["molecules"], list) or not text["molecules"]:
+        raise DataError(f"{path}: molecules must be a list of tables: [[molecules]]")
     entries: list[Entry] = []
     for group in text["molecules"]:
         _check_keys(path, "molecules", group, required={"splits", "smiles"}, optional={"train_size"})
-        splits = tuple(name for name, count in group["splits"].items() for _ in range(count))
+        splits, size = _splits(path, group["splits"]), group.get("train_size")
+        if size is not None:
+            _whole(path, "train_size", size, 1 << 62)
+        if not isinstance(group["smiles"], list):
+            raise DataError(f"{path}: smiles must be a list of texts, not {group['smiles']!r:.80}")
         for smiles in group["smiles"]:
             try:
                 parse(smiles)
-            except ValueError as fault:
+            except (ValueError, TypeError) as fault:
                 raise DataError(f"{path}, molecule {len(entries)}: {fault}") from fault
-            moses_id = text.get("first_id", 0) + len(entries)
-            entries.append(Entry(moses_id, smiles, splits, group.get("train_size")))
-    return Recipe(tuple(entries), text.get("seed", 0), text.get("temperature", 0.0))
+            entries.append(Entry(first + len(entries), smiles, splits, size))
+    if not entries:
+        raise DataError(f"{path}: no SMILES in it")
+    return Recipe(tuple(entries), seed, float(temperature))
 
 
-def _check_keys(path: Path, what: str, table: dict[str, Any], required: set[str], optional: set[str]) -> None:
+def _splits(path: Path, counts: Any) -> tuple[str, ...]:
+    """The split of each conformer of a molecule."""
+    if not isinstance(counts, dict) or not counts:
+        raise DataError(f"{path}: splits must be a table of names and numbers, not {counts!r:.80}")
+    for name, count in counts.items():
+        _whole(path, f"the number of conformers of split {name!r:.80}", count, MOST_CONFORMERS)
+    return tuple(name for name, count in counts.items() for _ in range(count))
+
+
+def _whole(path: Path, name: str, value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise DataError(f"{path}: {name} must be a whole number from 0 to {most}, not {value!r:.80}")
+    return value
+
+
+def _check_keys(path: Path, what: str, table: Any, required: set[str], optional: set[str]) -> None:
+    allowed = ", ".join(sorted(required | optional))
+    if not isinstance(table, dict):
+        raise DataError(f"{path}: {what} must be a table with {allowed}, not {table!r:.80}")
     missing, unknown = required - set(table), set(table) - required - optional
     if missing or unknown:
-        word = f"no {sorted(missing)[0]!r}" if missing else f"unknown key {sorted(unknown)[0]!r}"
-        raise DataError(f"{path}: {word} in {what}; allowed: {', '.join(sorted(required | optional))}")
+        word = f"no {sorted(missing)[0]!r}" if missing else f"unknown key {sorted(unknown)[0]!r:.80}"
+        raise DataError(f"{path}: {word} in {what}; allowed: {allowed}")

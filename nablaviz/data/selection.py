@@ -9,7 +9,7 @@ from pathlib import Path
 from nablaviz.data.atomic import replacing
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.splits import SPLITS
-from nablaviz.data.store_writer import StoreWriter
+from nablaviz.data.store_writer import StoreWriter, check_target
 
 COLUMNS = ["moses_id", "conformation_id", "smiles", "split"]
 
@@ -67,8 +67,7 @@ def write_store(
     """
     check_split(split)
     path = _checked(rows, path)
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not any(path.glob("*.parquet"))):
-        raise FileExistsError(f"{path} exists already and is no native store")
+    check_target(path)
     added = 0
     with StoreWriter(path) as writer:
         for place, row in enumerate(rows):

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -26,6 +27,9 @@ LARGEST_VALUE = 1 << 28
 
 CHUNK = 1024
 """Records that are held at a time."""
+
+MOST_AT_ONCE = 256
+"""Records that one query asks for."""
 
 
 class ReadOnly:
@@ -86,10 +90,26 @@ class ReadOnly:
         except sqlite3.Error as fault:
             raise ValueError(f"SQLite: {fault}") from fault
 
-    def rows(self, sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+    def rows(self, sql: str, *parameters: Any, size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
         """Run a query and yield its rows; raises as :meth:`chunks`."""
-        for chunk in self.chunks(sql, *parameters):
+        for chunk in self.chunks(sql, *parameters, size=size):
             yield from chunk
+
+    def blob(self, table: str, column: str, rowid: int) -> bytes:
+        """A blob, copied once, where a query copies it twice.
+
+        Raises
+        ------
+        ValueError
+            If SQLite cannot read it, or it is too long.
+        """
+        try:
+            with self._connection().blobopen(table, column, rowid, readonly=True) as blob:
+                if len(blob) > LARGEST_VALUE:
+                    raise ValueError(f"{column} has {len(blob)} bytes, more than {LARGEST_VALUE}")
+                return blob.read()
+        except sqlite3.Error as fault:
+            raise ValueError(f"SQLite: {fault}") from fault
 
     def tables(self) -> dict[str, list[str]]:
         """Column names of every ordinary table.
@@ -161,12 +181,54 @@ class SqliteDataset(Dataset):
         return f"{shown(self.path)}, row {row} (id {self._ids[row]})"
 
     def _read(self, row: int) -> Conformer:
+        return self._read_many([row])[0]
+
+    def _read_many(self, rows: list[int]) -> list[Conformer]:
+        found: dict[int, list[tuple[Any, ...]]] = {}
+        ids = [int(self._ids[row]) for row in rows]
+        for first in range(0, len(ids), MOST_AT_ONCE):
+            some = sorted(set(ids[first : first + MOST_AT_ONCE]))  # in the order of the file
+            with located(self.where(rows[first]) if len(rows) == 1 else shown(self.path)):
+                listed = ", ".join("?" * len(some))
+                sql = f"SELECT id, {self._whole} FROM {self._source} WHERE id IN ({listed})"
+                for record in self._file.rows(sql, *some, size=1):
+                    found.setdefault(record[0], []).append(self._ready(record[0], record[1:]))
+        records = [found.get(i, []) for i in ids]
+        if all(len(some) == 1 for some in records):
+            try:
+                return self._decode_together(rows, [some[0] for some in records])
+            except (ValueError, TypeError, OverflowError):
+                pass  # the rows one by one say which is at fault
+        return [self._decoded(row, some) for row, some in zip(rows, records, strict=True)]
+
+    def _ready(self, record_id: int, record: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The record with what is large, made ready while the processor's cache still has it."""
+        return record
+
+    @cached_property
+    def _id_is_rowid(self) -> bool:
+        """Whether SQLite finds records by their id, so that a blob of theirs can be opened by it."""
+        plan = self._file.rows(f"EXPLAIN QUERY PLAN SELECT 1 FROM {self.TABLE} WHERE id = 1")
+        return [line[-1] for line in plan] == [f"SEARCH {self.TABLE} USING INTEGER PRIMARY KEY (rowid=?)"]
+
+    def _decode_together(self, rows: list[int], records: list[tuple[Any, ...]]) -> list[Conformer]:
+        """The conformers of some records; a ``ValueError`` if anything is unusual."""
+        return [self._decode(row, record) for row, record in zip(rows, records, strict=True)]
+
+    def _decoded(self, row: int, records: list[tuple[Any, ...]]) -> Conformer:
         with located(self.where(row)):
-            return self._decode(row)
+            if len(records) != 1:
+                raise ValueError(f"{len(records)} records with this id in table {self.TABLE}")
+            return self._decode(row, records[0])
+
+    @property
+    @abstractmethod
+    def _whole(self) -> str:
+        """The columns that ``_decode`` needs."""
 
     @abstractmethod
-    def _decode(self, row: int) -> Conformer:
-        """Read one conformer; any ``ValueError`` is given the file and the row."""
+    def _decode(self, row: int, record: tuple[Any, ...]) -> Conformer:
+        """A conformer from its record; any ``ValueError`` is given the file and the row."""
 
     @abstractmethod
     def _columns(self, records: list[tuple[Any, ...]]) -> dict[str, Any]:

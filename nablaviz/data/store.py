@@ -8,7 +8,6 @@ stored. pandas, DuckDB, pyarrow, polars and Dask read the folder as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +16,15 @@ import numpy as np
 
 from nablaviz.chem import basis
 from nablaviz.chem.arrays import finite, symmetric
-from nablaviz.data.dataset import COLUMNS, DataError, Dataset
-from nablaviz.data.validate import located
+from nablaviz.data.dataset import COLUMNS, DataError, Dataset, Key
+from nablaviz.data.shards import read_columns, read_keys, read_metadata, shard_paths
+from nablaviz.data.validate import located, number
 from nablaviz.molecule import Conformer, Molecule, check_elements
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import DTypeLike
 
 FORMAT = {"nablaviz": 1, "length": "Å", "energy": "Eh", "forces": "Eh/Å", "dipole": "debye"}
 ROW_GROUP_BYTES = 1 << 20
@@ -94,8 +95,8 @@ def to_row(conformer: Conformer) -> dict[str, Any]:
     }
 
 
-def from_row(row: dict[str, Any], where: str) -> Conformer:
-    """The inverse of :func:`to_row`.
+def from_row(row: dict[str, Any], where: str, dtype: DTypeLike = np.float64) -> Conformer:
+    """The inverse of :func:`to_row`; the Hamiltonian as ``dtype``.
 
     Raises
     ------
@@ -110,21 +111,27 @@ def from_row(row: dict[str, Any], where: str) -> Conformer:
         check_elements(numbers)
         positions, forces = (_array(row, name, (len(numbers), 3)) for name in ("positions", "forces"))
         molecule = Molecule(numbers, positions, row["smiles"])
-        matrix = None if row["hamiltonian"] is None else finite(unpack_triangle(row["hamiltonian"]), "H")
+        packed = row["hamiltonian"]
+        matrix = None if packed is None else finite(unpack_triangle(packed, dtype), "H")
         if matrix is not None and len(matrix) != basis.size(numbers):
             raise ValueError(
                 f"H has {len(matrix)} rows; {molecule.formula} has {basis.size(numbers)} orbitals"
             )
-    light = {name: row[name] for name in _SHARED_FIELDS}
-    return Conformer(
-        molecule,
-        forces=forces,
-        hamiltonian=matrix,
-        orbital_energies=_array(row, "orbital_energies"),
-        dipole=_array(row, "dipole_vector", (3,)),
-        source=where,
-        **light,
-    )
+        if (row["formula"], row["n_atoms"]) != (molecule.formula, len(molecule)):
+            said = f"{row['n_atoms']} atoms, {row['formula']!r:.80}"
+            raise ValueError(f"the row says {said}; its atoms are {len(molecule)}, {molecule.formula}")
+        for name in ("energy", "formation_energy", "wall_time"):
+            if row[name] is not None:
+                number(row[name], name)
+        return Conformer(
+            molecule,
+            forces=forces,
+            hamiltonian=matrix,
+            orbital_energies=_array(row, "orbital_energies"),
+            dipole=_array(row, "dipole_vector", (3,)),
+            source=where,
+            **{name: row[name] for name in _SHARED_FIELDS},
+        )
 
 
 _SHARED_FIELDS = (
@@ -163,11 +170,11 @@ def pack_triangle(matrix: np.ndarray, where: str = "matrix") -> bytes:
         raise DataError(f"{where}: the Hamiltonian must be square, not {matrix.shape}")
     with located(where):
         symmetric(matrix, "the Hamiltonian")
-    return matrix[np.tril_indices(len(matrix))].astype("<f4").tobytes()
+    return matrix[np.tri(len(matrix), dtype=bool)].astype("<f4").tobytes()
 
 
-def unpack_triangle(data: bytes) -> np.ndarray:
-    """The inverse of :func:`pack_triangle`: float64, shape (n, n).
+def unpack_triangle(data: bytes, dtype: DTypeLike = np.float64) -> np.ndarray:
+    """The inverse of :func:`pack_triangle`: shape (n, n).
 
     Raises
     ------
@@ -178,9 +185,10 @@ def unpack_triangle(data: bytes) -> np.ndarray:
     n = next((k for k in (n - 1, n, n + 1) if k > 0 and 2 * k * (k + 1) == len(data)), 0)
     if n == 0:
         raise ValueError(f"{len(data)} bytes are not the lower triangle of a float32 matrix")
-    matrix = np.zeros((n, n))
-    matrix[np.tril_indices(n)] = np.frombuffer(data, dtype="<f4")
-    return matrix + np.tril(matrix, -1).T
+    values, lower = np.frombuffer(data, dtype="<f4"), np.tri(n, dtype=bool)
+    matrix = np.empty((n, n), dtype)
+    matrix[lower] = matrix.T[lower] = values
+    return matrix
 
 
 class Store(Dataset):
@@ -197,18 +205,15 @@ class Store(Dataset):
         If there is no shard, or a file is not a shard of a native store.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    dtype: np.dtype[Any] = np.dtype(np.float64)
+    "Of the Hamiltonians that are read: see :func:`nablaviz.open`."
 
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.shards = shard_paths(self.path)
         self._metadata = []
         for shard in self.shards:
-            try:
-                self._metadata.append(pq.read_metadata(shard))
-            except (pa.ArrowException, OSError) as fault:
-                raise DataError(f"{shard}: not a readable Parquet file: {fault}") from fault
+            self._metadata.append(read_metadata(shard))
             have = self._metadata[-1].schema.to_arrow_schema()
             wrong = [
                 f.name for f in schema() if f.name not in have.names or have.field(f.name).type != f.type
@@ -226,13 +231,19 @@ class Store(Dataset):
         return int(self._first_rows[-1])
 
     def _read(self, row: int) -> Conformer:
-        index = int(np.searchsorted(self._first_rows, row, side="right")) - 1
-        where = f"{self.shards[self._groups[index][0]]}, row {row}"
-        last = self._last
-        if last is None or last[0] != index:
-            self._last = last = index, self._read_group(index, where)
-        inside = row - int(self._first_rows[index])
-        return from_row(last[1].slice(inside, 1).to_pylist()[0], where)
+        return self._read_many([row])[0]
+
+    def _read_many(self, rows: list[int]) -> list[Conformer]:
+        indices = (np.searchsorted(self._first_rows, rows, side="right") - 1).tolist()
+        found: dict[int, Conformer] = {}
+        for row, index in sorted(set(zip(rows, indices, strict=True))):  # each group is read once
+            where = f"{self.shards[self._groups[index][0]]}, row {row}"
+            last = self._last
+            if last is None or last[0] != index:
+                self._last = last = index, self._read_group(index, where)
+            inside = row - int(self._first_rows[index])
+            found[row] = from_row(last[1].slice(inside, 1).to_pylist()[0], where, self.dtype)
+        return [found[row] for row in rows]
 
     def _read_group(self, index: int, where: str) -> pa.Table:
         import pyarrow as pa
@@ -240,46 +251,19 @@ class Store(Dataset):
 
         shard, group = self._groups[index]
         try:  # a handle of its own for each read: safe in threads and after a fork
-            with pq.ParquetFile(self.shards[shard], metadata=self._metadata[shard]) as file:
+            with pq.ParquetFile(
+                self.shards[shard], metadata=self._metadata[shard], page_checksum_verification=True
+            ) as file:
                 return file.read_row_group(group)
         except (pa.ArrowException, OSError) as fault:
             raise DataError(f"{where}: {fault}") from fault
 
     def _read_table(self) -> pd.DataFrame:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        return pa.concat_tables(pq.read_table(s, columns=list(COLUMNS)) for s in self.shards).to_pandas()
+        return pa.concat_tables(read_columns(shard, COLUMNS) for shard in self.shards).to_pandas()
 
     @cached_property
-    def keys(self) -> set[tuple[int, int]]:
+    def keys(self) -> set[Key]:
         """(moses_id, conformation_id) of every row."""
-        return _keys(self.shards)
-
-
-def shard_paths(path: Path) -> list[Path]:
-    """The shards of a store, in order.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is nothing at ``path``.
-    DataError
-        If the folder has no shard.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"there is nothing at {path}")
-    shards = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not shards:
-        raise DataError(f"{path}: a folder without Parquet shards is not a store")
-    return shards
-
-
-def _keys(shards: Iterable[Path]) -> set[tuple[int, int]]:
-    import pyarrow.parquet as pq
-
-    keys: set[tuple[int, int]] = set()
-    for shard in shards:
-        columns = pq.read_table(shard, columns=["moses_id", "conformation_id"]).to_pydict()
-        keys.update(zip(columns["moses_id"], columns["conformation_id"], strict=True))
-    return keys
+        return read_keys(self.shards)

@@ -10,11 +10,33 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nablaviz.data.dataset import DataError, Key
 from nablaviz.data.store import ROW_GROUP_BYTES, Store, schema, to_row
+from nablaviz.data.validate import shown
 from nablaviz.molecule import Conformer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PENDING = ".pending"
+"""Folder of what is not yet part of the store."""
+
+
+def check_target(path: Path) -> None:
+    """Check that a store can be begun, or gone on with, in a folder.
+
+    Raises
+    ------
+    FileExistsError
+        If something else is there.
+    """
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{shown(path)} exists already and is no native store")
+    begun = any(path.glob("*.parquet")) or (path / PENDING).is_dir()
+    if path.is_dir() and any(path.iterdir()) and not begun:
+        raise FileExistsError(f"{shown(path)} is a folder of other files")
 
 
 class StoreWriter:
@@ -44,7 +66,7 @@ class StoreWriter:
         from filelock import FileLock, Timeout
 
         self.path, self.shard_rows, self.durable = Path(path), shard_rows, durable
-        self._pending = self.path / ".pending"
+        self._pending = self.path / PENDING
         self._pending.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.path / ".lock")
         try:
@@ -108,16 +130,31 @@ class StoreWriter:
 
     def _write(self, rows: list[dict[str, Any]], target: Path) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         table = pa.Table.from_pylist(rows, schema=schema())
         group = max(1, ROW_GROUP_BYTES * len(rows) // table.nbytes)
         temporary = self._pending / f"{target.name}.tmp"
-        with open(temporary, "wb") as file:
-            pq.write_table(table, file, row_group_size=group, compression="zstd", compression_level=9)
+        try:
+            self._save(table, temporary, group)
+            os.replace(temporary, target)
+        except OSError as fault:
+            temporary.unlink(missing_ok=True)  # a full disk needs the room
+            raise OSError(fault.errno, fault.strerror or str(fault), str(target)) from fault
+
+    def _save(self, table: pa.Table, path: Path, group: int) -> None:
+        import pyarrow.parquet as pq
+
+        with open(path, "wb") as file:
+            pq.write_table(
+                table,
+                file,
+                row_group_size=group,
+                compression="zstd",
+                compression_level=9,
+                write_page_checksum=True,  # a changed bit is found when it is read
+            )
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
 
     def close(self) -> None:
         """Write the last shard and let others write."""

@@ -38,7 +38,7 @@ class Structures:
         self._progress = progress
         self._index: SubstructureIndex | None = None
         self._matches: dict[str, str] = {}
-        self._has_scaffolds = False
+        self._has_scaffolds = database.has_scaffolds
 
     @property
     def unreadable(self) -> list[str]:
@@ -46,7 +46,7 @@ class Structures:
         return [] if self._index is None else list(self._index.unreadable)
 
     def match(self, smarts: str) -> str:
-        """Name of a table of the distinct SMILES that have the substructure.
+        """A condition on the molecules that have the substructure.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Structures:
                 self._index = index
             name = f"match_{len(self._matches)}"
             self._db.store(name, smiles=self._index.search(query))
-            self._matches[smarts] = name
+            self._matches[smarts] = f"smiles IN (SELECT smiles FROM {name})"
         return self._matches[smarts]
 
     def prepare(self, text: str) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nablaviz.chem.arrays import finite
 from nablaviz.data.dataset import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+LARGEST_TEXT = 1 << 26
+"""Longest file of text that is read whole, bytes."""
 
 
 def shown(name: str | Path) -> str:
@@ -30,6 +38,42 @@ def located(where: str) -> Iterator[None]:
         raise
     except (ValueError, TypeError, OverflowError) as fault:
         raise DataError(f"{where}: {fault}") from fault
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """The text of a small file from anyone.
+
+    Raises
+    ------
+    DataError
+        If it is larger than that many bytes, or not UTF-8.
+    OSError
+        If there is no such file, or it may not be read.
+    """
+    size = path.stat().st_size
+    if size > largest:
+        raise DataError(f"{shown(path)}: {size} bytes are too many; at most {largest} are read")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as fault:
+        raise DataError(f"{shown(path)}: not a text in UTF-8: {fault}") from fault
+
+
+def real(dtype: DTypeLike) -> np.dtype[Any]:
+    """The type of real numbers that is meant.
+
+    Raises
+    ------
+    ValueError
+        If it is neither float32 nor float64.
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
+    return found
 
 
 def number(value: object, name: str) -> float:
@@ -85,7 +129,7 @@ def from_blob(blob: object, dtype: str, shape: tuple[int, ...], name: str) -> np
     """
     if not isinstance(blob, bytes):
         raise ValueError(f"{name} must be a blob, not {_brief(blob)}")
-    expected = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    expected = math.prod(shape) * np.dtype(dtype).itemsize
     if len(blob) != expected:
         raise ValueError(f"{name} has {len(blob)} bytes; shape {shape} asks for {expected}")
     return np.frombuffer(blob, dtype).reshape(shape)

@@ -108,7 +108,7 @@ def _body(path: Path) -> bytes:
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             shape, _, dtype = read[version](file)
-        except (KeyError, SyntaxError, EOFError) as fault:
+        except Exception as fault:  # NumPy's parser raises whatever Python's tokeniser meets
             raise ValueError(f"the NumPy header is damaged: {fault}") from fault
         if dtype.kind != "O" or shape != ():
             raise ValueError(f"an array of {dtype} and shape {shape}, not a wavefunction")
@@ -141,8 +141,7 @@ def _conformer(contents: Any, file: Path, where: str) -> Conformer:
     if gradient is not None:
         gradient = _floats(contents, "matrix", "gradient", shape=(len(numbers), 3))
     energy = number(_get(contents, "float", "energy"), "energy")
-    variables = contents.get("floatvar", {})
-    iterations = variables.get("SCF ITERATIONS")
+    iterations = _section(contents, "floatvar").get("SCF ITERATIONS")
     moses_id, conformation_id, _ = _ids(file)
     return Conformer(
         molecule,
@@ -154,19 +153,34 @@ def _conformer(contents: Any, file: Path, where: str) -> Conformer:
         hamiltonian=basis.to_pyscf(fock, numbers, match.convention),
         orbital_energies=np.sort(_floats(contents, "vector", "epsilon_a", shape=(n,))),
         dipole=_dipole(contents),
-        scf_iterations=None if iterations is None else int(number(iterations, "SCF ITERATIONS")),
+        scf_iterations=None if iterations is None else _count(iterations, "SCF ITERATIONS"),
         source=where,
     )
 
 
 def _dipole(contents: dict[str, Any]) -> np.ndarray | None:
     """Dipole moment, shape (3,), debye. Psi4 up to 1.3 saves it so, later ones as a vector in e·a0."""
-    variables, arrays = (contents.get(k, {}) for k in ("floatvar", "matrixarr"))
+    variables, arrays = (_section(contents, name) for name in ("floatvar", "matrixarr"))
     if all(f"SCF DIPOLE {k}" in variables for k in "XYZ"):
         return np.array([number(variables[f"SCF DIPOLE {k}"], "dipole") for k in "XYZ"])
     if "SCF DIPOLE" in arrays:
         return _floats(contents, "matrixarr", "SCF DIPOLE", shape=(3,)) * AU2DEBYE
     return None
+
+
+def _section(contents: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of the file that may be missing."""
+    found = contents.get(name, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} must be a dictionary, not {type(found).__name__}")
+    return found
+
+
+def _count(value: object, name: str) -> int:
+    found = number(value, name)
+    if not (found.is_integer() and 0 <= found < 1 << 31):
+        raise ValueError(f"{name} must be a count, not {found:g}")
+    return int(found)
 
 
 def _get(contents: Any, section: str, name: str) -> Any:

@@ -45,7 +45,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         If the file is truncated, damaged, or nothing that nablaviz wrote.
     """
     try:
-        tensors, header = read(path, FORMAT, "a checkpoint of nablaviz")
+        tensors, header = read(path, FORMAT, "state", "a checkpoint of nablaviz")
     except ValueError as fault:
         raise CheckpointError(str(fault)) from fault
     try:
@@ -66,6 +66,14 @@ def naming(path: Path) -> Iterator[None]:
         raise
     except (TypeError, ValueError, AttributeError, LookupError, RuntimeError) as fault:
         raise CheckpointError(f"{path} does not hold the state of such a run: {fault}") from fault
+
+
+def counts(values: dict[str, Any]) -> dict[str, Any]:
+    """The values, if all of them are whole numbers from 0; else a ``ValueError``."""
+    for name, value in values.items():
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{name} is {value!r:.80}, not a count")
+    return values
 
 
 def check_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:

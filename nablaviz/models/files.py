@@ -102,7 +102,7 @@ def load(path: Path, architecture: Callable[[str], type[Network]]) -> Network:
 
 def _read(path: Path) -> tuple[ModelCard, dict[str, torch.Tensor]]:
     try:
-        tensors, header = read(path, FORMAT, "a model written by nablaviz")
+        tensors, header = read(path, FORMAT, "card", "a model written by nablaviz")
     except ValueError as fault:
         raise ModelFileError(str(fault)) from fault
     try:

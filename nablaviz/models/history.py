@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from nablaviz.models.network import Network
 
 
-HISTORY = "history.jsonl"
-"""Its name in the folder of a run."""
+HISTORY, MODEL = "history.jsonl", "model.safetensors"
+"""Names in the folder of a run: of these rows, and of what was learned."""
+
+
+COLUMNS: dict[str, type | tuple[type, ...]] = {
+    "step": int,
+    "split": str,
+    "loss": (int, float),
+}
+"""What every row has, and the kind of each; the rest are numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +87,37 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows in a file, none if it is not there; a last line that was not finished is passed over."""
+    """The rows in a file, none if it is not there; a last line that was not finished is passed over.
+
+    Raises
+    ------
+    ValueError
+        If a line is not the JSON of a row; it names the file and the line.
+    """
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    with path.open("rb") as file:
+        lines = file.read().split(b"\n")[:-1]
+    return [_row(line, f"{path}, line {place}") for place, line in enumerate(lines, start=1)]
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"{where}: damaged: {fault}") from fault
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: damaged: {row!r:.80} where a row of names and values should be")
+    for name, kind in COLUMNS.items():
+        value = row.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{where}: damaged: {name} is {value!r:.80}")
+    strange = [
+        n for n, v in row.items() if n != "split" and (isinstance(v, bool) or not isinstance(v, int | float))
+    ]
+    if strange:
+        raise ValueError(f"{where}: damaged: {strange[0]!r:.80} is {row[strange[0]]!r:.80}, not a number")
+    return row
 
 
 def read_history(path: str | Path) -> pd.DataFrame:

@@ -271,15 +271,16 @@ class Trainable(Model, Protocol[SampleT, BatchT]):
         """Inverse of ``state_dict``."""
 
 
-def as_list(molecules: Molecule | Iterable[Molecule]) -> list[Molecule]:
-    """The molecules to predict; a single one as a list of one.
+def as_list(molecules: Molecule | Conformer | Iterable[Molecule | Conformer]) -> list[Molecule]:
+    """The molecules to predict, of conformers their geometries; a single one as a list of one.
 
     Raises
     ------
     TypeError
         If one of them is not a molecule.
     """
-    found = [molecules] if isinstance(molecules, Molecule) else list(molecules)
+    given = [molecules] if isinstance(molecules, Molecule | Conformer) else list(molecules)
+    found = [each.molecule if isinstance(each, Conformer) else each for each in given]
     for molecule in found:
         if not isinstance(molecule, Molecule):
             raise TypeError(f"predict takes a Molecule or several, not {type(molecule).__name__}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nablaviz.models import files
 from nablaviz.models.interface import Model
-from nablaviz.models.network import Network
+
+if TYPE_CHECKING:
+    from nablaviz.models.network import Network
 
 ARCHITECTURES = {
     "composition": "nablaviz.models.energy.composition:Composition",
@@ -70,14 +72,20 @@ def load_model(name_or_path: str | Path) -> Model:
 
     path = Path(name_or_path)
     if path.suffix or path.is_file():
-        return files.load(path, architecture)
+        return _read(path)
     name = str(name_or_path)
     if name in BASELINES:
         from nablaviz.models.hamiltonian.baseline import Baseline
 
         return Baseline(name)
     if name in names():
-        return files.load(SHIPPED / f"{name}.safetensors", architecture)
+        return _read(SHIPPED / f"{name}.safetensors")
     close = difflib.get_close_matches(name, names(), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise ValueError(f"no model or file {name!r}{hint} There are {', '.join(names())}")
+
+
+def _read(path: Path) -> Model:
+    from nablaviz.models import files  # with torch, which a baseline does without
+
+    return files.load(path, architecture)

@@ -15,15 +15,15 @@ import torch
 import nablaviz.models.checkpoint as checkpoints
 from nablaviz.models.averaging import Average, assign
 from nablaviz.models.batching import Stream, pack
-from nablaviz.models.history import HISTORY, History, Progress
+from nablaviz.models.history import HISTORY, MODEL, History, Progress
 from nablaviz.models.kinds import build
 from nablaviz.models.network import Network
 from nablaviz.models.schedule import Settings
 from nablaviz.models.tensor_file import check_like
 from nablaviz.models.training_set import TrainingSet
 
-CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
-"""The files of a run's folder, beside its history."""
+CHECKPOINT = "checkpoint.safetensors"
+"""A file in the folder of a run, beside its history and its model."""
 
 
 class TrainingError(ValueError):
@@ -167,7 +167,8 @@ class Loop:
             batch = self.model.collate([self.data.samples[i] for i in chosen]).to(self.model.device)
             self.optimizer.zero_grad()
             loss, metrics = self.objective(batch)
-            self.fabric.backward(loss)
+            share = len(chosen) * len(batches) / sum(map(len, batches))  # Fabric takes the mean over devices
+            self.fabric.backward(loss * share)
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, settings.gradient_norm)
             if self._any(not (torch.isfinite(loss) and torch.isfinite(norm))):
                 names = ", ".join(self.data.names[i] for i in chosen)
@@ -278,7 +279,7 @@ class Loop:
             if "random.cuda" in tensors and self.model.device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"])
             self.state = build(State, held["state"])
-            self.stream = replace(self.stream, **held["stream"])
+            self.stream = replace(self.stream, **checkpoints.counts(held["stream"]))
         return self.state.step
 
     def _finish(self) -> None:

@@ -89,7 +89,13 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
         raise NotImplementedError(f"{self.card.name} has nothing to train")
 
     def predict_all(self, molecules: list[Molecule]) -> list[Prediction]:
-        """Predictions in batches of at most ``PAIRS`` atom pairs, in evaluation mode."""
+        """Predictions in batches of at most ``PAIRS`` atom pairs, in evaluation mode.
+
+        Raises
+        ------
+        MemoryError
+            If the memory of the GPU does not suffice for one molecule alone.
+        """
         training = self.training
         if training:
             self.eval()
@@ -101,16 +107,30 @@ class Network(torch.nn.Module, Predictor, Generic[SampleT]):
                 sample = self.prepare(Conformer(molecule), labels=False)
                 size = self.size(sample)
                 if batch and pairs + size > PAIRS:
-                    predictions += self.predict_batch(self.collate(batch).to(self.device))
+                    predictions += self._predict(batch, molecules[len(predictions) :])
                     batch, pairs = [], 0
                 batch.append(sample)
                 pairs += size
             if batch:
-                predictions += self.predict_batch(self.collate(batch).to(self.device))
+                predictions += self._predict(batch, molecules[len(predictions) :])
         finally:
             if training:
                 self.train()
         return predictions
+
+    def _predict(self, samples: list[SampleT], molecules: list[Molecule]) -> list[Prediction]:
+        """Predictions of a batch, in smaller ones where the GPU has no room for it."""
+        try:
+            return self.predict_batch(self.collate(samples).to(self.device))
+        except torch.cuda.OutOfMemoryError as fault:
+            if len(samples) == 1:
+                raise MemoryError(
+                    f"{molecules[0]}: the memory of {self.device} does not suffice to predict it; free some "
+                    "of it, or predict on the processor: model.to('cpu')"
+                ) from fault
+        torch.cuda.empty_cache()
+        half = len(samples) // 2
+        return self._predict(samples[:half], molecules) + self._predict(samples[half:], molecules[half:])
 
     @property
     def device(self) -> torch.device:

@@ -13,6 +13,9 @@ from nablaviz.models.library import architecture
 from nablaviz.models.network import Network
 from nablaviz.models.schedule import Settings
 
+LARGEST = 4096
+"""Largest whole number among a model's settings: more channels or layers than anybody trains."""
+
 
 def configure(name: str, text: Mapping[str, str], training: Mapping[str, Any]) -> tuple[Network, Settings]:
     """A new model and the settings of its training.
@@ -29,7 +32,7 @@ def configure(name: str, text: Mapping[str, str], training: Mapping[str, Any]) -
     Raises
     ------
     ValueError
-        If there is no such architecture or setting, or a value is not of its kind.
+        If there is no such architecture or setting, a value is not of its kind, or too large.
     """
     kind = architecture(name)
     of_model, of_training = kinds(kind.Settings), kinds(Settings)
@@ -40,9 +43,16 @@ def configure(name: str, text: Mapping[str, str], training: Mapping[str, Any]) -
             )
     read = {key: _read(key, value, of_model | of_training) for key, value in text.items()}
     settings = Settings(**{**training, **{k: v for k, v in read.items() if k in of_training}})
+    own = {k: v for k, v in read.items() if k in of_model}
+    for key, value in own.items():
+        if isinstance(value, int) and value > LARGEST:
+            raise ValueError(f"{key} must be at most {LARGEST:,}, not {value:.6g}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = kind(kind.Settings(**{k: v for k, v in read.items() if k in of_model}))
+        try:
+            model = kind(kind.Settings(**own))
+        except RuntimeError as fault:  # how PyTorch says that memory does not suffice
+            raise ValueError(f"no {name} with {', '.join(text)} of this size fits into memory") from fault
     return model, settings
 
 

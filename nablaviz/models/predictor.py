@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import overload
 
 from nablaviz.models.interface import ModelCard, Prediction, as_list
-from nablaviz.molecule import Molecule
+from nablaviz.molecule import Conformer, Molecule
 
 
 class Predictor(ABC):
@@ -20,11 +20,13 @@ class Predictor(ABC):
         """Predictions for molecules whose elements the model knows, in their order."""
 
     @overload
-    def predict(self, molecules: Molecule) -> Prediction: ...
+    def predict(self, molecules: Molecule | Conformer) -> Prediction: ...
     @overload
-    def predict(self, molecules: Sequence[Molecule]) -> list[Prediction]: ...
-    def predict(self, molecules: Molecule | Sequence[Molecule]) -> Prediction | list[Prediction]:
-        """Predict one molecule or several.
+    def predict(self, molecules: Sequence[Molecule | Conformer]) -> list[Prediction]: ...
+    def predict(
+        self, molecules: Molecule | Conformer | Sequence[Molecule | Conformer]
+    ) -> Prediction | list[Prediction]:
+        """Predict one molecule or several; of a conformer its geometry.
 
         Raises
         ------
@@ -37,4 +39,4 @@ class Predictor(ABC):
         for molecule in found:
             self.card.check_elements(molecule.numbers)
         predictions = self.predict_all(found)
-        return predictions[0] if isinstance(molecules, Molecule) else predictions
+        return predictions[0] if isinstance(molecules, Molecule | Conformer) else predictions

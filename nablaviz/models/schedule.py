@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 UNITS = ("steps", "epochs", "seconds")
 PRECISIONS = ("float32", "bfloat16")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from nablaviz.chem.baselines import Progress
 from nablaviz.data.dataset import Dataset, Key
+from nablaviz.data.formats import open as open_dataset
 from nablaviz.molecule import Conformer
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 GEOMETRY = 1e-4
 """Å. Conformers of two datasets with the same ids are the same if no coordinate differs by more: files hold
 positions in single precision, in bohr or in Å."""
+
+DATASETS = ".db", ".parquet", ".npy"
+"""Names of files that hold datasets, not models, end so."""
 
 ALLOWED = (
     "a model (anything with predict), a list of models (an ensemble), a name, a Hamiltonian array (n, n), a "
@@ -60,9 +64,9 @@ def second(other: Any, dataset: Dataset) -> Second:
     other
         A model, or anything with ``predict``; the name of a baseline (``"core"``, ``"minao"``, …), of a
         functional (``"PBE"``, …) or of a model, or the path of a model file; a list of models, their names or
-        paths: an ensemble; a Hamiltonian, shape (n, n),
-        where the dataset has one conformer; a list of Hamiltonians, one per row; a dict of them by row or
-        by (moses_id, conformation_id); or a dataset whose conformers have the same ids.
+        paths: an ensemble; a Hamiltonian, shape (n, n), where the dataset has one conformer; a list of
+        Hamiltonians, one per row; a dict of them by row or by (moses_id, conformation_id); or a dataset
+        whose conformers have the same ids, or its path.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def second(other: Any, dataset: Dataset) -> Second:
     if hasattr(other, "predict"):
         return _from_model(other)
     if isinstance(other, str | Path):
-        return _from_name(str(other))
+        return _from_name(str(other), dataset)
     if isinstance(other, Dataset):
         return _from_dataset(other, dataset)
     if isinstance(other, Mapping):
@@ -123,13 +127,18 @@ def _from_model(model: Any) -> Second:
     return Second(str(name), find, is_model=True)
 
 
-def _from_name(name: str) -> Second:
+def _from_name(name: str, dataset: Dataset) -> Second:
     from nablaviz.chem.baselines import BASELINES, baseline, check_functional, functional
     from nablaviz.models.library import load_model, names
 
     if name in BASELINES:
         return Second(name, lambda row, conformer, progress: Found(baseline(name, conformer.molecule)))
-    if name in names() or Path(name).suffix == ".safetensors" or Path(name).is_file():
+    path = Path(name).expanduser()
+    if name in names() or path.suffix == ".safetensors":
+        return _from_model(load_model(name))
+    if name and (path.is_dir() or path.suffix in DATASETS):
+        return _from_dataset(open_dataset(path), dataset)
+    if path.is_file():
         return _from_model(load_model(name))
     try:
         check_functional(name)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from nablaviz.data.atomic import taking_its_place
@@ -26,16 +26,19 @@ def write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) 
     copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with taking_its_place(path) as part:
-        save_file(copies, part, metadata={**header, DIGEST: _digest(copies, header)})
+        # not save_file, whose own temporary file a kill would leave behind
+        part.write_bytes(save(copies, metadata={**header, DIGEST: _digest(copies, header)}))
 
 
-def read(path: Path, format: str, says: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read(path: Path, format: str, entry: str, says: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors, on the CPU, and the header.
 
     Parameters
     ----------
     format
         What the header must have under ``format``.
+    entry
+        The one other thing that such a header holds.
     says
         What a file that does not is told not to be, as "a model written by nablaviz".
 
@@ -62,6 +65,8 @@ def read(path: Path, format: str, says: str) -> tuple[dict[str, Tensor], dict[st
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as fault:
         raise ValueError(f"{path}: not a safetensors file, or truncated ({fault})") from fault
+    if strange := sorted(header.keys() - {"format", DIGEST, entry}):
+        raise ValueError(f"{path}: damaged: there is no {strange[0]!r:.80} in the header of such a file")
     if header.pop(DIGEST, None) not in (None, _digest(tensors, header)):
         raise ValueError(f"{path}: damaged: its content is not what was written (another {DIGEST})")
     return tensors, header

@@ -13,13 +13,11 @@ import torch
 from nablaviz.models.interrupt import interruptible
 from nablaviz.models.loop import Loop, Progress
 from nablaviz.models.network import Network
-from nablaviz.models.schedule import Settings
+from nablaviz.models.schedule import DEVICES, Settings
 from nablaviz.models.training_set import TrainingSet
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,8 @@ def train(
     cuda = device != "cpu" and torch.cuda.is_available()
     fabric = Fabric(
         accelerator="cuda" if cuda else "cpu",
-        strategy="ddp" if settings.devices > 1 else "auto",
+        # a batch without some element gives what knows it no gradient
+        strategy="ddp_find_unused_parameters_true" if settings.devices > 1 else "auto",
         devices=settings.devices,
     )
     fabric.launch()

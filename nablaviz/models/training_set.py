@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from nablaviz.data.baseline_cache import BaselineCache
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.splits import TRAIN, molecule_names, split_rows
 from nablaviz.models.interface import ModelCard
-from nablaviz.models.network import Network
 from nablaviz.models.trust import TrainingDomain, describe
 from nablaviz.molecule import SYMBOLS, Conformer
+
+if TYPE_CHECKING:
+    from nablaviz.models.network import Network
 
 
 @dataclass(frozen=True, eq=False)

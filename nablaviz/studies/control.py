@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nablaviz.data.atomic import replacing
+from nablaviz.models.kinds import build
 
 OWNER, REQUEST = "owner.json", "request"
 """Who works on the folder; what it is asked."""
@@ -61,11 +62,23 @@ class Owner:
 
 
 def owner(folder: Path) -> Owner | None:
-    """Who works on the folder, or did last; ``None`` if nobody ever did."""
+    """Who works on the folder, or did last; ``None`` if nobody ever did.
+
+    Raises
+    ------
+    ValueError
+        If there is something else in its file.
+    """
+    path = folder / OWNER
     try:
-        return Owner(**json.loads((folder / OWNER).read_text(encoding="utf-8")))
+        found = build(Owner, json.loads(path.read_text(encoding="utf-8")))
+        if not 0 < found.pid < 1 << 31 or (found.workers is not None and found.workers < 1):
+            raise ValueError(f"process {found.pid}, {found.workers} workers")
     except FileNotFoundError:
         return None
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"{path}: damaged ({fault}); if no process works on the study, delete it") from fault
+    return found
 
 
 def write_owner(folder: Path, owner: Owner) -> None:
@@ -99,8 +112,9 @@ def ask(folder: Path, request: str | None) -> None:
 
 
 def asked(folder: Path) -> str | None:
-    """What has been asked for."""
+    """What has been asked for; what is no request is none."""
     try:
-        return (folder / REQUEST).read_text(encoding="utf-8")
-    except FileNotFoundError:
+        found = (folder / REQUEST).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
+    return found if found in (PAUSE, STOP) else None

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nablaviz.chem.free_memory import free_memory
 from nablaviz.studies import control
 from nablaviz.studies.execution import execute
 from nablaviz.studies.state import FAILED, RUNNING, State, read_state, write_state
@@ -18,6 +19,9 @@ from nablaviz.studies.study import Run, Study
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+WORKER = 8e8
+"""Bytes of memory that a worker takes with a small model: no more of them are started than fit by default."""
 
 RETRIES = 2
 """How often a run is begun again when its worker has vanished."""
@@ -45,9 +49,13 @@ def connected(device: str, address: str | None, workers: int | None, runs: int) 
         return
     gpus = _gpus(device)
     cores = os.cpu_count() or 1
-    count = workers or len(gpus) or min(cores, runs)
+    count = workers or len(gpus) or min(cores, runs, max(1, int(free_memory() / WORKER)))
     threads = str(max(1, cores // count))
-    environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    environment = {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own keeps 0.2 GB that it has once held
+    }
     options = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.ERROR}
     specification = {}
     for place in range(count):
@@ -72,12 +80,14 @@ def connected(device: str, address: str | None, workers: int | None, runs: int) 
 
 def _gpus(device: str) -> list[str]:
     """What ``CUDA_VISIBLE_DEVICES`` calls the GPUs to use."""
+    if device == "cpu":
+        return []  # without torch, which this process does not need
     import torch
 
     from nablaviz.models.training import check_device
 
     check_device(device)
-    count = 0 if device == "cpu" else torch.cuda.device_count()
+    count = torch.cuda.device_count()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (visible.split(",") if visible else list(map(str, range(count))))[:count]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from nablaviz.studies import control
+from nablaviz.studies import control, schedulers
 from nablaviz.studies.control import Owner
 from nablaviz.studies.dispatch import connected, dispatch
 from nablaviz.studies.state import FAILED, read_state
@@ -69,12 +69,15 @@ def resume(folder: str | Path) -> None:
     ------
     FileNotFoundError
         If there is no study.
+    ValueError
+        If the folder names a Dask scheduler that this user has never named.
     """
     folder = Path(folder)
     owner = control.owner(folder)
     if owner and owner.alive:
         control.ask(folder, None)
     elif owner:
+        schedulers.check_known(owner.address, folder)
         start(folder, address=owner.address, workers=owner.workers)
     else:
         start(folder)
@@ -97,10 +100,13 @@ def start(folder: str | Path, *, address: str | None = None, workers: int | None
     """
     folder = Path(folder).resolve()
     read(folder)
+    _check_links(folder)
     command = [sys.executable, "-m", "nablaviz", "study", "run", str(folder)]
     command += ["--address", address] if address else []
     command += ["--workers", str(workers)] if workers else []
-    with _taking(folder), (folder / LOG).open("a", encoding="utf-8") as log:
+    if address:
+        schedulers.remember(address)
+    with _taking(folder), open(folder / LOG, "a", encoding="utf-8", opener=_no_link) as log:
         control.ask(folder, None)
         process = subprocess.Popen(
             command,
@@ -111,6 +117,18 @@ def start(folder: str | Path, *, address: str | None = None, workers: int | None
         )
         control.write_owner(folder, Owner.of(process.pid, address, workers))
     threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but not through a link that came with the folder and leads elsewhere."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def _check_links(folder: Path) -> None:
+    """Raise ``ValueError`` if what is written in the folder would land elsewhere."""
+    for path in (folder / "runs", folder / LOG, *(run.folder for run in runs(folder))):
+        if path.is_symlink():
+            raise ValueError(f"{path} is a link: a study writes only into its own folder")
 
 
 @contextmanager
@@ -137,8 +155,8 @@ def run(
         Of a running Dask scheduler, such as ``tcp://host:8786``, whose workers see the folder and the data
         at the same paths.
     workers
-        Processes on this machine; by default one for each GPU or, without, one for each core, and at most
-        one for each run.
+        Processes on this machine; by default one for each GPU or, without, one for each core, as far as
+        memory allows, and at most one for each run.
 
     Raises
     ------
@@ -151,6 +169,9 @@ def run(
     """
     folder = Path(folder).resolve()
     study = read(folder)
+    _check_links(folder)
+    if address:
+        schedulers.remember(address)
     owner = Owner.of(os.getpid(), address, workers)
     with _taking(folder):
         if control.owner(folder) != owner:  # else start() has done this

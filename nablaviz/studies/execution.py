@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nablaviz.data.atomic import taking_its_place
 from nablaviz.data.memory import Memory
 from nablaviz.studies import control, state
 from nablaviz.studies.averages import summary
@@ -20,6 +19,7 @@ from nablaviz.studies.metrics import measure
 from nablaviz.studies.state import State
 from nablaviz.studies.study import Run, Source, Study
 from nablaviz.studies.subsets import TRAIN, Rows
+from nablaviz.studies.tables import NUMBER, TEXT, WHOLE, read_table, save_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 ERRORS, SUMMARY = "errors.parquet", "summary.parquet"
 """Errors of each conformer; their means on each split."""
+
+ERRORS_COLUMNS = {"split": TEXT, "row": WHOLE}
+SUMMARY_COLUMNS = {
+    **dict.fromkeys(("split", "metric", "unit"), TEXT),
+    **dict.fromkeys(("value", "low", "high"), NUMBER),
+    **dict.fromkeys(("n_molecules", "n_conformers"), WHOLE),
+}
+"""What the two must have."""
 
 EVERY = 0.5
 """Seconds between two reports."""
@@ -217,11 +225,11 @@ class Work:
         """Measure the errors on the splits that have not been measured, and put down their means."""
         import pandas as pd
 
+        from nablaviz.models.history import MODEL
         from nablaviz.models.library import load_model
-        from nablaviz.models.loop import MODEL
 
         path = self.run.folder / ERRORS
-        tables = [pd.read_parquet(path)] if path.exists() else []
+        tables = [read_table(path, ERRORS_COLUMNS)] if path.exists() else []
         model: Any = load_model(self.run.folder / MODEL)
         if self.state.device not in ("", "cpu"):
             model.to("cuda")
@@ -230,9 +238,9 @@ class Work:
                 continue
             found = self._measured(model, self.source.dataset.select(rows), name)
             tables.append(found.assign(split=name, row=rows))
-            _save(pd.concat(tables, ignore_index=True), path)
+            save_table(pd.concat(tables, ignore_index=True), path)
         means = {name: summary(group) for name, group in pd.concat(tables).groupby("split", sort=False)}
-        _save(pd.concat([t.assign(split=n) for n, t in means.items()]), self.run.folder / SUMMARY)
+        save_table(pd.concat([t.assign(split=n) for n, t in means.items()]), self.run.folder / SUMMARY)
         self._write(splits=tuple(means))
 
     def _measured(self, model: Network, dataset: Dataset, name: str) -> pd.DataFrame:
@@ -244,12 +252,6 @@ class Work:
             part = Memory(dataset[start : start + PART])
             parts.append(measure(model, part, cache=self.cache, progress=False))
         return pd.concat(parts, ignore_index=True)
-
-
-def _save(table: pd.DataFrame, path: Path) -> None:
-    """Write a table that appears complete or not at all."""
-    with taking_its_place(path) as part:
-        table.to_parquet(part, compression="zstd", index=False)
 
 
 def _device(name: str) -> str:

@@ -109,6 +109,8 @@ def _refusal(curve: PowerLaw, target: float, unit: str, best: float) -> str:
         return f"{curve.runs} runs do not tell how uncertain the curve is; more seeds or sizes do"
     if rise := _rise(curve):
         return rise
+    if curve.exponent_interval[1] <= 0:
+        return "the error does not fall: the interval of the exponent lies below 0"
     if curve.exponent_interval[0] <= 0:
         return "the error does not surely fall: the interval of the exponent includes 0"
     if curve.floor_interval[0] >= target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +69,7 @@ class Curve:
         """Of model and study."""
         return f"{self.model} ({self.study})" if self.study else self.model
 
-    @property
+    @cached_property
     def points(self) -> pd.DataFrame:
         """One row per size: means over seeds (``value``, costs), ``lowest``, ``highest`` run, ``seeds``."""
         groups = self.runs.groupby("size")

@@ -137,7 +137,7 @@ class PowerLaw:
         What concerns the curve's form alone (``None``) is known from the scatter about it; what concerns its
         height at a size, from the scatter between seeds too.
         """
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
         around, between = self.freedom
         if size is not None and between:
@@ -147,7 +147,7 @@ class PowerLaw:
             slope = float(centred @ self.covariance @ centred) / float(centred @ centred) ** 2
             form = slope * (np.log(size) - x.mean()) ** 2
             around = (form + middle) ** 2 / (form**2 / around + middle**2 / between)
-        return float(t.ppf((1 + LEVEL) / 2, around))
+        return float(stdtrit(around, (1 + LEVEL) / 2))
 
     def _set(self, quantile: float) -> Region:
         return self._widest.within(quantile)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,9 @@ TABLES = (".csv", ".gz", ".parquet")
 IDS = ["moses_id", "conformation_id"]
 NUMBERS = ["energy", "predicted_energy", "homo", "predicted_homo", "lumo", "predicted_lumo", *METRICS]
 """Columns of a table of errors that are read."""
+
+LARGEST = 1 << 28
+"""Largest table that is read, bytes when unpacked."""
 
 MOST = 2
 """Models side by side."""
@@ -86,13 +91,27 @@ def _source(name: str | None, value: Any, dataset: Dataset) -> Source:
 
 def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
+    import pyarrow.parquet as pq
 
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        if path.suffix == ".parquet":
+            metadata = pq.read_metadata(path)
+            groups = (metadata.row_group(place) for place in range(metadata.num_row_groups))
+            _check_size(sum(group.total_byte_size for group in groups))
+            return pd.read_parquet(path)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        _check_size(len(content))
+        return pd.read_csv(BytesIO(content))
     except FileNotFoundError:
         raise
     except Exception as fault:  # the readers raise whatever their parsing meets
         raise DataError(f"{path}: not a table that can be read: {fault}") from fault
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"it unpacks to more than {LARGEST} bytes")
 
 
 def align(table: pd.DataFrame, dataset: Dataset, name: str) -> pd.DataFrame:

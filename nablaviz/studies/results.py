@@ -9,10 +9,11 @@ import numpy as np
 
 from nablaviz.models.history import read_history
 from nablaviz.studies import control
-from nablaviz.studies.execution import ERRORS, SUMMARY
+from nablaviz.studies.execution import ERRORS, ERRORS_COLUMNS, SUMMARY, SUMMARY_COLUMNS
 from nablaviz.studies.state import FAILED, FINISHED, STOPPED, WAITING, State, read_state
 from nablaviz.studies.study import Run, find, read, runs
 from nablaviz.studies.subsets import TRAIN
+from nablaviz.studies.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ def results(folder: str | Path) -> pd.DataFrame:
         found = read_state(run.folder)
         if not found.finished(splits):
             continue
-        table = pd.read_parquet(run.folder / SUMMARY)
+        table = read_table(run.folder / SUMMARY, SUMMARY_COLUMNS)
         table = table[table["split"].isin((TRAIN, *splits))]
         tables.append(
             table.assign(
@@ -124,12 +125,10 @@ def conformer_errors(folder: str | Path, run: str) -> pd.DataFrame:
     FileNotFoundError
         If it has not been measured yet.
     """
-    import pandas as pd
-
     path = find(folder, run).folder / ERRORS
     if not path.exists():
         raise FileNotFoundError(f"run {run} has no errors yet: it is not finished")
-    return pd.read_parquet(path)
+    return read_table(path, ERRORS_COLUMNS)
 
 
 def losses(folder: str | Path, run: str) -> pd.DataFrame:

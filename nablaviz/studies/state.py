@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nablaviz.data.atomic import replacing
+from nablaviz.models.kinds import build
 
 STATE = "state.json"
 
 WAITING, RUNNING, PAUSED, STOPPED = "waiting", "running", "paused", "stopped"
 FINISHED, FAILED = "finished", "failed"
+STATES = (WAITING, RUNNING, PAUSED, STOPPED, FINISHED, FAILED)
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,27 @@ class State:
 
 
 def read_state(folder: Path) -> State:
-    """The state of the run in a folder."""
+    """The state of the run in a folder.
+
+    Raises
+    ------
+    ValueError
+        If there is something else in its file.
+    """
+    path = folder / STATE
     try:
-        values = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # not begun; or it is being written in place
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):  # not begun; or it is being written in place
         return State()
-    return State(**{**values, "splits": tuple(values["splits"])})
+    try:
+        found = build(State, values)
+        if found.state not in STATES:
+            raise ValueError(f"state is one of {', '.join(STATES)}, not {found.state!r:.80}")
+        if not 0 <= found.fraction <= 1:
+            raise ValueError(f"fraction is a number from 0 to 1, not {found.fraction}")
+    except ValueError as fault:
+        raise ValueError(f"{path}: not the state of a run ({fault})") from fault
+    return found
 
 
 def write_state(folder: Path, state: State) -> None:
@@ -62,6 +79,8 @@ def write_state(folder: Path, state: State) -> None:
             file.write(text)
     except OSError:
         # A full disk has no room for another file, but there is some in the one that was written before.
+        if (folder / STATE).is_symlink():
+            raise
         with open(folder / STATE, "r+", encoding="utf-8") as file:
             file.write(text)
             file.truncate()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nablaviz.data.atomic import replacing
+from nablaviz.models.kinds import build
 from nablaviz.studies import control
 from nablaviz.studies.subsets import TEST_SPLITS, Subsets
 
@@ -68,8 +69,7 @@ class Study:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        from nablaviz.models.schedule import Settings
-        from nablaviz.models.training import DEVICES
+        from nablaviz.models.schedule import DEVICES, Settings
 
         Settings(budget=self.budget, unit=self.unit)
         if self.device not in DEVICES:
@@ -252,9 +252,9 @@ def specification(name_or_path: str | Path) -> Study:
     with path.open("rb") as file:
         try:
             values = tomllib.load(file)
-        except tomllib.TOMLDecodeError as fault:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
             raise ValueError(f"{path}: {fault}") from fault
-    for contender in values.get("contenders", []):
+    for contender in _list(values, "contenders"):
         if isinstance(contender, dict) and isinstance(contender.get("settings"), dict):
             contender["settings"] = {k: _text(v) for k, v in contender["settings"].items()}
     return _study(values, path)
@@ -265,13 +265,18 @@ def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _list(values: dict[str, Any], name: str) -> list[Any]:
+    found = values.get(name)
+    return found if isinstance(found, list) else []
+
+
 def _study(values: dict[str, Any], path: Path) -> Study:
     try:
-        contenders = tuple(Contender(**each) for each in values["contenders"])
-        return Study(**{**values, "contenders": contenders})
-    except KeyError as fault:
-        raise ValueError(f"{path}: {fault} is missing") from fault
-    except (TypeError, ValueError) as fault:
+        if "contenders" not in values:
+            raise ValueError("'contenders' is missing")
+        contenders = tuple(build(Contender, each) for each in _list(values, "contenders"))
+        return build(Study, {**values, "contenders": contenders})
+    except ValueError as fault:
         raise ValueError(f"{path}: {fault}") from fault
 
 
@@ -284,6 +289,8 @@ def _read(folder: Path) -> tuple[Study, str]:
         if values.pop("format") != FORMAT:
             raise ValueError(f"not {FORMAT!r}")
         data = values.pop("fingerprint")
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        if not isinstance(data, str):
+            raise ValueError(f"fingerprint is {data!r:.80}")
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as fault:
         raise ValueError(f"{path}: not a study of this version of nablaviz ({fault})") from fault
     return _study(values, path), data

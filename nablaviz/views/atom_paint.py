@@ -9,6 +9,7 @@ import numpy as np
 
 from nablaviz.chem.comparison import Comparison
 from nablaviz.views.energy_units import write_energy, write_number
+from nablaviz.views.language import say
 
 VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 """Anchors of the colour scale viridis, dark to light, at equal distances."""
@@ -16,13 +17,8 @@ VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 CHARGES = ("#b35806", "#f1a340", "#d8d8d8", "#6baed6", "#08519c")
 """Negative, neutral, positive: orange and blue, safe for the colour-blind."""
 
-PAINTS = {
-    "element": "element",
-    "error": "error of H",
-    "charge": "charge",
-    "difference": "charge difference",
-}
-"""Names of the choices, and how they are called on the screen."""
+PAINTS = ("element", "error", "charge", "difference")
+"""Names of the choices."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +51,13 @@ def paints(comparison: Comparison, kind: str) -> tuple[Painted | None, Painted |
         case "error":
             largest = float(comparison.atom_errors.max())
             colors = along(VIRIDIS, comparison.atom_errors / (largest or 1.0))
-            return (Painted(colors, f"mean |ΔH|: dark 0, yellow {write_energy(largest)}"),) * 3
+            return (Painted(colors, say("paint.error_legend", largest=write_energy(largest))),) * 3
         case "charge":
             largest = float(np.abs([ours, theirs]).max())
-            change = _charges(theirs - ours, "Δ charge")
-            return _charges(ours, "charge", largest), _charges(theirs, "charge", largest), change
+            change = _charges(theirs - ours, "change")
+            return _charges(ours, "charges", largest), _charges(theirs, "charges", largest), change
         case "difference":
-            return (_charges(theirs - ours, "Δ charge"),) * 3
+            return (_charges(theirs - ours, "change"),) * 3
     raise ValueError(f"atoms can be coloured by {', '.join(PAINTS)}, not {kind!r}")
 
 
@@ -69,7 +65,7 @@ def _charges(values: np.ndarray, name: str, largest: float | None = None) -> Pai
     largest = float(np.abs(values).max()) if largest is None else largest
     colors = along(CHARGES, (values / (largest or 1.0) + 1) / 2)
     end = write_number(largest, 3)
-    return Painted(colors, f"{name}: orange −{end} e, blue +{end} e")
+    return Painted(colors, say("paint.charge_legend", name=say(f"paint.{name}"), end=end))
 
 
 def along(anchors: Sequence[str], shares: np.ndarray) -> list[str]:

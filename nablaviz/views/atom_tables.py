@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nablaviz.chem.comparison import Comparison
 from nablaviz.views.energy_units import write_number
+from nablaviz.views.language import say
 from nablaviz.views.property_table import STYLE
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def atoms_html(comparison: Comparison) -> str:
     table = comparison.atoms.reset_index()
     table["change"] = table.other_lowdin - table.reference_lowdin
     columns = {
-        "atom": Column("atom"), "element": Column(""),
-        "reference_lowdin": Column(f"Löwdin, {ours} (e)", 3, signed=True),
+        "atom": Column(say("atoms.atom")), "element": Column(""),
+        "reference_lowdin": Column(say("atoms.lowdin", name=ours), 3, signed=True),
         "other_lowdin": Column(f"{theirs} (e)", 3, signed=True), "change": Column("Δ (e)", 3, signed=True),
-        "reference_mulliken": Column(f"Mulliken, {ours} (e)", 3, signed=True),
+        "reference_mulliken": Column(say("atoms.mulliken", name=ours), 3, signed=True),
         "other_mulliken": Column(f"{theirs} (e)", 3, signed=True),
-        "hamiltonian_error": Column("mean |ΔH| (mEh)", 2, 1000.0),
+        "hamiltonian_error": Column(say("atoms.error"), 2, 1000.0),
     }  # fmt: skip
     return table_html(table, columns)
 
@@ -56,8 +57,9 @@ def bonds_html(comparison: Comparison) -> str:
     table = comparison.bonds
     table = table.assign(bond=[f"{i}–{j}" for i, j in zip(table.atom_i, table.atom_j, strict=True)])
     columns = {
-        "bond": Column("bond"), "elements": Column(""), "distance": Column("length (Å)", 3),
-        "reference_order": Column(f"Mayer order, {ours}", 3), "other_order": Column(theirs, 3),
+        "bond": Column(say("atoms.bond")), "elements": Column(""),
+        "distance": Column(say("atoms.length"), 3),
+        "reference_order": Column(say("atoms.mayer", name=ours), 3), "other_order": Column(theirs, 3),
         "difference": Column("Δ", 3, signed=True),
     }  # fmt: skip
     return table_html(table, columns)

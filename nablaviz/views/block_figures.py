@@ -10,20 +10,15 @@ import numpy as np
 from nablaviz.chem.blocks import summarise
 from nablaviz.views.energy_units import handy_unit, write_energy
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, layout, plot_text
+from nablaviz.views.language import say
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
 
-BY = {
-    "kind": "Atoms",
-    "elements": "Elements",
-    "momenta": "Angular momenta",
-    "shells": "Shells",
-    "distance": "Distance (Å)",
-}
-"""What errors can be drawn by, columns of :func:`~nablaviz.chem.blocks.block_errors`, and their titles."""
+BY = ("kind", "elements", "momenta", "shells", "distance")
+"""What errors can be drawn by, columns of :func:`~nablaviz.chem.blocks.block_errors`."""
 
 WIDE = 20
 """A larger ratio of values is drawn on a logarithmic axis."""
@@ -73,22 +68,25 @@ def _draw_groups(figure: go.Figure, groups: pd.DataFrame, by: str, color: str) -
     names = [plot_text(name) for name in groups.index]
     factor, unit = handy_unit(float(groups["max_abs"].max()))
     texts = [
-        f"<b>{name}</b><br>mean |ΔH|: {write_energy(mean)}<br>largest: {write_energy(largest)}"
-        f"<br>{count:,} matrix elements"
+        _hover(name, mean, largest, count)
         for name, mean, largest, count in zip(
             names, groups["mean_abs"], groups["max_abs"], groups["count"], strict=True
         )
     ]
     for column, said, marker in (
-        ("mean_abs", "mean", {"symbol": "circle", "size": 9}),
-        ("max_abs", "largest", {"symbol": "circle-open", "size": 7}),
+        ("mean_abs", say("blocks.mean"), {"symbol": "circle", "size": 9}),
+        ("max_abs", say("blocks.largest"), {"symbol": "circle-open", "size": 7}),
     ):
         figure.add_scatter(
             x=names, y=groups[column].to_numpy() * factor, mode="markers", name=said,
             marker=marker | {"color": color}, text=texts, hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(
-        xaxis={"title": {"text": BY[by]}, "type": "category", "tickangle": -60 if len(names) > 12 else 0},
+        xaxis={
+            "title": {"text": say(f"blocks.{by}")},
+            "type": "category",
+            "tickangle": -60 if len(names) > 12 else 0,
+        },
         yaxis=_error_axis(groups[["mean_abs", "max_abs"]].to_numpy() * factor, f"|ΔH| ({unit})"),
         hovermode="closest",
     )
@@ -104,20 +102,20 @@ def _draw_pairs(figure: go.Figure, blocks: pd.DataFrame, colors: Sequence[str]) 
     factor, unit = handy_unit(float(pairs["mean_abs"].max()))
     drawn = pairs[pairs["mean_abs"] > 0]
     hydrogens = sum(drawn[atom].map(names).str.startswith("H").astype(int) for atom in ("atom_i", "atom_j"))
-    for count, name in enumerate(("heavy atoms", "heavy atom and H", "hydrogens")):
+    for count, name in enumerate(("heavy", "mixed", "hydrogens")):
         part = drawn[hydrogens == count]
         figure.add_scatter(
             x=part["distance"].to_numpy(dtype=float), y=part["mean_abs"].to_numpy() * factor, mode="markers",
             customdata=(part["atom_i"] * len(names) + part["atom_j"]).to_numpy(dtype=np.int32),
             text=[_describe(names, *line) for line in part.itertuples(index=False)],
-            hovertemplate="%{text}<extra></extra>", name=name,
+            hovertemplate="%{text}<extra></extra>", name=say(f"blocks.{name}"),
             marker={"color": colors[count], "size": 6, "opacity": 0.75},
         )  # fmt: skip
     missing = len(pairs) - len(drawn)
-    note = f"<br><span style='font-size:11px'>{missing:,} pairs without error not drawn</span>"
+    note = f"<br><span style='font-size:11px'>{say('blocks.missing', n=missing)}</span>"
     figure.update_layout(
-        xaxis={"title": {"text": BY["distance"] + (note if missing else "")}},
-        yaxis=_error_axis(drawn["mean_abs"].to_numpy() * factor, f"Mean |ΔH| ({unit})"),
+        xaxis={"title": {"text": say("blocks.distance") + (note if missing else "")}},
+        yaxis=_error_axis(drawn["mean_abs"].to_numpy() * factor, say("blocks.mean_axis", unit=unit)),
         hovermode="closest",
     )
 
@@ -134,9 +132,13 @@ def _atom_names(blocks: pd.DataFrame) -> dict[int, str]:
 def _describe(
     names: dict[int, str], i: int, j: int, distance: float, mean: float, largest: float, count: int
 ) -> str:
-    who = f"{names[i]} – {names[j]}, {distance:.2f} Å" if i != j else f"{names[i]}, on-site"
-    errors = f"mean |ΔH|: {write_energy(mean)}<br>largest: {write_energy(largest)}"
-    return f"<b>{who}</b><br>{errors}<br>{count:,} matrix elements"
+    who = f"{names[i]} – {names[j]}, {distance:.2f} Å" if i != j else say("blocks.on_site", atom=names[i])
+    return _hover(who, mean, largest, count)
+
+
+def _hover(who: str, mean: float, largest: float, count: int) -> str:
+    errors = say("blocks.hover", mean=write_energy(mean), largest=write_energy(largest), n=count)
+    return f"<b>{who}</b><br>{errors}"
 
 
 def _error_axis(values: np.ndarray, title: str) -> dict[str, Any]:

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
-from ipywidgets import HTML, Box
+from ipywidgets import HTML, Box, Widget
 
 from nablaviz.data.catalog import Catalog
 from nablaviz.data.conditions import RELATIVE
 from nablaviz.data.dataset import Dataset
 from nablaviz.data.memory import Memory
+from nablaviz.data.summary_file import SummaryFile
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.views.columns import SHOWN
 from nablaviz.views.conformer_view import ConformerView
 from nablaviz.views.filters import Filters
+from nablaviz.views.language import say, term
 from nablaviz.views.notice import Notice, announced
 from nablaviz.views.paged_table import PagedTable
 from nablaviz.views.panel import Panel
@@ -34,9 +36,18 @@ TABLE = (
 )  # fmt: skip
 """Columns of the table, those that the source holds."""
 
+LARGE = 500_000
+"""Of more conformers the plot counts instead of drawing."""
+
+LARGEST_SUMMARY = 50_000_000
+"""A summary that is not converted is read as a whole: at most so many bytes."""
+
 
 def browse(dataset: Dataset | Iterable[Conformer | Molecule], **options: Any) -> BrowserPanel:
     """Browse conformers: see :class:`BrowserPanel`.
+
+    Of a catalogue without geometries, or of very many conformers, see
+    :class:`~nablaviz.views.catalogue.CataloguePanel`.
 
     Examples
     --------
@@ -47,8 +58,14 @@ def browse(dataset: Dataset | Iterable[Conformer | Molecule], **options: Any) ->
     >>> nablaviz.sample()[panel.selection[-1]].energy
     """
     source = dataset if isinstance(dataset, Dataset) else Memory(dataset)
-    with announced(f"Reading {len(source):,} conformers…"):
-        return BrowserPanel(source, **options)
+    if isinstance(source, SummaryFile) and (size := source.path.stat().st_size) > LARGEST_SUMMARY:
+        raise ValueError(say("catalogue.convert", path=source.path, size=size / 1e6))
+    with announced(say("common.reading", n=len(source))):
+        if source.geometries and len(source) <= LARGE:
+            return BrowserPanel(source, **options)
+        from nablaviz.views.catalogue import CataloguePanel
+
+        return CataloguePanel(source, **options)
 
 
 class Rows(traitlets.List):
@@ -85,6 +102,9 @@ class BrowserPanel(Panel):
         Of the plot and the 3D view, in pixels.
     """
 
+    STYLE = "browse"
+    "Names of its style sheets."
+
     selection = Rows()
     """Selected rows of the dataset, the last one active. It can be set, and observed; filters leave it."""
 
@@ -102,18 +122,18 @@ class BrowserPanel(Panel):
         self.status = Notice()
         self.catalog = Catalog(dataset, progress=self._progress)
         summary = self.catalog.summary()
-        held = [c for c in SHOWN if summary["count"][c] > 0]
+        held = [c for c in SHOWN if c in summary.index and summary["count"][c] > 0]
         varying = [c for c in held if summary["max"][c] > summary["min"][c]]
         self._order = np.arange(len(dataset))
         self.head = HTML()
         self.filters = Filters(self.catalog, summary, ranges)
         self.list = PagedTable(self.catalog.table, [c for c in TABLE if c in held], page_size)
-        self.plot = ScatterView(self.catalog, held, varying, height)
-        self.conformer = ConformerView(self.catalog, height)
+        self.plot = self._make_plot(summary, held, varying, height)
+        self.conformer = self._make_conformer(height)
         self.list.add_class("nablaviz-list")
-        parts = Box([self.plot, self.conformer, self.conformer.side, self.list])
+        parts = Box([self.plot, self.conformer, self.conformer.side, self.list, *self._more()])
         parts.add_class("nablaviz-parts")
-        super().__init__("browse", [self.head, self.filters, self.status, parts])
+        super().__init__(self.STYLE, [self.head, self.filters, self.status, parts])
         self.filters.on_change(self._filter)
         self.list.on_select(self._select)
         self.list.on_sort(self._sort)
@@ -122,6 +142,19 @@ class BrowserPanel(Panel):
         self.theme.observe(lambda change: self._dark(change["new"]), "dark")
         self._show(self._order)
         self.selection = [0]
+
+    def _make_plot(self, summary: pd.DataFrame, held: list[str], varying: list[str], height: int) -> Any:
+        return ScatterView(self.catalog, held, varying, height)
+
+    def _make_conformer(self, height: int) -> Any:
+        return ConformerView(self.catalog, height)
+
+    def _more(self) -> Sequence[Widget]:
+        """Widgets beside those that every panel has."""
+        return []
+
+    def _draw_plot(self, order: np.ndarray) -> None:
+        self.plot.show(order)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -143,11 +176,11 @@ class BrowserPanel(Panel):
         self.selection = rows
 
     def _filter(self) -> None:
-        with self._busy("Filtering…", self.filters.notice):
+        with self._busy(say("browse.filtering"), self.filters.notice):
             self._show(self._rows(self.list.sort, self.list.descending))
 
     def _sort(self, column: str, descending: bool) -> None:
-        with self._busy("Sorting…", self.filters.notice):
+        with self._busy(say("browse.sorting"), self.filters.notice):
             self._order = self._rows(column, descending)
             self.list.show(self._order, column, descending)
 
@@ -158,12 +191,12 @@ class BrowserPanel(Panel):
         self._order = order
         self.filters.draw()
         self.list.show(order, self.list.sort, self.list.descending)
-        self.plot.show(order)
+        self._draw_plot(order)
         molecules = self.catalog.count_molecules(**self.filters.value)
         self.head.value = headline(self.dataset.path.name, len(order), len(self.dataset), molecules)
         unread = len(self.catalog.unreadable)
         if unread and self.filters.smarts.value:
-            self.filters.notice.say(f"{unread:,} SMILES cannot be read: they match no substructure.", "info")
+            self.filters.notice.say(say("browse.unread", n=unread), "info")
 
     @contextmanager
     def _busy(self, doing: str, notice: Notice) -> Iterator[None]:
@@ -176,7 +209,7 @@ class BrowserPanel(Panel):
         said = time.monotonic()
         for done, item in enumerate(items):
             if time.monotonic() - said > 0.5:
-                self.status.say(f"{what}: {done:,} of {len(items):,}", "info")
+                self.status.say(say("browse.progress", what=term(what), done=done, total=len(items)), "info")
                 said = time.monotonic()
             yield item
 
@@ -187,6 +220,6 @@ class BrowserPanel(Panel):
 
 def headline(name: str, shown: int, total: int, molecules: int) -> str:
     """Name of the dataset and how much of it passes the filters, as HTML."""
-    count = f"{total:,} conformer" if shown == total else f"{shown:,} of {total:,} conformer"
-    count += f"{'s' * (total != 1)} · {molecules:,} molecule{'s' * (molecules != 1)}"
+    count = say("browse.all" if shown == total else "browse.part", n=total, shown=shown)
+    count += f" · {say('browse.molecules', n=molecules)}"
     return f'<div class="nablaviz-head"><b>{html.escape(name)}</b><span>{count}</span></div>'

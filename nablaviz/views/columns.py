@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from nablaviz.data.conditions import RELATIVE, TYPES
+from nablaviz.data.summary import EXTRA
+from nablaviz.views.language import say
 
 
 @dataclass(frozen=True)
 class Column:
     """How one column is shown."""
 
-    label: str
+    name: str
     unit: str = ""
     decimals: int | None = None
     "Digits after the point; ``None`` for whole numbers and text."
+
+    @property
+    def label(self) -> str:
+        """What it is called, in the language that is set."""
+        return say(f"columns.{self.name}")
 
     @property
     def title(self) -> str:
@@ -24,32 +31,45 @@ class Column:
 
 
 SHOWN = {
-    "row": Column("Row"),
-    "moses_id": Column("MOSES id"),
-    "conformation_id": Column("Conformer"),
-    "smiles": Column("SMILES"),
-    "formula": Column("Formula"),
-    "n_atoms": Column("Atoms"),
-    "scaffold": Column("Scaffold"),
-    "split": Column("Split"),
-    "train_size": Column("Training set"),
-    "energy": Column("Energy", "Eh", 5),
-    "formation_energy": Column("Formation energy", "Eh", 5),
-    RELATIVE: Column("Relative energy", "kcal/mol", 2),
-    "mean_force": Column("Mean force", "Eh/Å", 4),
-    "homo": Column("HOMO", "Eh", 4),
-    "lumo": Column("LUMO", "Eh", 4),
-    "gap": Column("Gap", "Eh", 4),
-    "dipole": Column("Dipole", "D", 2),
-    "scf_iterations": Column("SCF iterations"),
-    "wall_time": Column("Wall time", "s", 1),
-    "error": Column("Error"),
+    "row": Column("row"),
+    "moses_id": Column("moses_id"),
+    "conformation_id": Column("conformation_id"),
+    "smiles": Column("smiles"),
+    "formula": Column("formula"),
+    "n_atoms": Column("n_atoms"),
+    "scaffold": Column("scaffold"),
+    "split": Column("split"),
+    "train_size": Column("train_size"),
+    "energy": Column("energy", "Eh", 5),
+    "formation_energy": Column("formation_energy", "Eh", 5),
+    RELATIVE: Column(RELATIVE, "kcal/mol", 2),
+    "mean_force": Column("mean_force", "Eh/Å", 4),
+    "homo": Column("homo", "Eh", 4),
+    "lumo": Column("lumo", "Eh", 4),
+    "gap": Column("gap", "Eh", 4),
+    "dipole": Column("dipole", "D", 2),
+    "scf_iterations": Column("scf_iterations"),
+    "wall_time": Column("wall_time", "s", 1),
+    "error": Column("error"),
+    "xc_energy": Column("xc_energy", "Eh", 5),
+    "nuclear_repulsion": Column("nuclear_repulsion", "Eh", 5),
+    "one_electron_energy": Column("one_electron_energy", "Eh", 5),
+    "two_electron_energy": Column("two_electron_energy", "Eh", 5),
+    "atomic_energy": Column("atomic_energy", "Eh", 5),
+    "dipole_x": Column("dipole_x", "D", 2),
+    "dipole_y": Column("dipole_y", "D", 2),
+    "dipole_z": Column("dipole_z", "D", 2),
+    "rotation_a": Column("rotation_a", decimals=2),
+    "rotation_b": Column("rotation_b", decimals=2),
+    "rotation_c": Column("rotation_c", decimals=2),
+    "archive": Column("archive"),
 }
-"""Every column of the catalogue, in the order in which a table shows them."""
+"""Every column that a catalogue can have, in the order in which a table shows them."""
 
-NUMERIC = [name for name in SHOWN if TYPES[name] != "string" and name != "row"]
-TEXT = [name for name in SHOWN if TYPES[name] == "string"]
-assert set(SHOWN) == set(TYPES)
+_KINDS = {**TYPES, **EXTRA}
+NUMERIC = [name for name in SHOWN if _KINDS[name] != "string" and name != "row"]
+TEXT = [name for name in SHOWN if _KINDS[name] == "string"]
+assert set(SHOWN) == set(_KINDS)
 
 
 def is_missing(value: Any) -> bool:
@@ -64,7 +84,7 @@ def write(column: str, value: Any) -> str:
     if is_missing(value):
         return "–"
     if column in TEXT:
-        return "no rings" if column == "scaffold" and value == "" else str(value)
+        return say("columns.no_rings") if column == "scaffold" and value == "" else str(value)
     decimals = SHOWN[column].decimals
     text = f"{int(value)}" if decimals is None else f"{value:.{decimals}f}"
     return text.replace("-", "−")

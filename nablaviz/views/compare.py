@@ -21,6 +21,7 @@ from nablaviz.views.comparisons import Comparisons
 from nablaviz.views.conformer_choice import ConformerChoice, Row
 from nablaviz.views.details import Details
 from nablaviz.views.export_menu import ExportMenu
+from nablaviz.views.language import say
 from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.notice import announced
 from nablaviz.views.orbital_views import SMALLEST, OrbitalViews
@@ -48,7 +49,7 @@ def compare(
     if isinstance(dataset, Conformer | Molecule):
         dataset = [dataset]
     source = dataset if isinstance(dataset, Dataset) else Memory(dataset)
-    with announced("Preparing the comparison…"):
+    with announced(say("compare.preparing")):
         return ComparisonPanel(source, other, **options)
 
 
@@ -191,7 +192,7 @@ class ComparisonPanel(Panel):
         wanted = dict.fromkeys((self.orbital, orbitals.homo, orbitals.lumo))
         numbers = [number for number in map(self._number, wanted) if number is not None]
         isovalue = self.views.isovalues["orbital"]
-        title = f"{self._name()}: {' and '.join(shown.names)}"
+        title = say("compare.title", conformer=self._name(), names=say("common.and").join(shown.names))
         text = export.comparison_page(shown, numbers, title, isovalue=isovalue, camera=self.views.camera)
         if target:
             export.write_text(target, text)
@@ -201,7 +202,7 @@ class ComparisonPanel(Panel):
         """Write the ``reference``'s orbital, the ``other``'s, or their ``difference``, as a cube file."""
         number = self._number(self.orbital)
         if number is None:
-            raise ValueError(f"{self._label} has no partner among the other's orbitals")
+            raise ValueError(say("compare.no_partner", orbital=self._label))
         export.write_orbital_cube(
             self.source.shown or self.reference, number, side, export.new_file(path, overwrite)
         )

@@ -12,6 +12,7 @@ from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.data.atomic import replacing
 from nablaviz.data.cube import write_cube
 from nablaviz.data.molden import write_molden
+from nablaviz.views.language import say
 from nablaviz.views.levels import Levels, level_data
 from nablaviz.views.page import page
 from nablaviz.views.pair_fields import DIFFERENCE_COLORS, magnified, orbital_fields
@@ -40,9 +41,9 @@ def new_file(path: str | Path, overwrite: bool) -> Path:
     """
     path = Path(path).expanduser()
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already: choose another name, or overwrite it")
+        raise FileExistsError(say("compare.exists", path=path))
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent}")
+        raise FileNotFoundError(say("compare.no_folder", path=path.parent))
     return path
 
 
@@ -92,13 +93,13 @@ def comparison_page(
                 view.set_trait(trait, value)
         captions = dict(zip((ours, theirs, f"{theirs} − {ours}"), views, strict=False))
         if len(captions) < len(views):  # both have the same name
-            captions = dict(zip(("reference", "other", "difference"), views, strict=True))
+            captions = dict(zip((say(f"compare.{side}") for side in SIDES), views, strict=True))
         tables = {
-            "Properties": comparison.properties,
-            "Errors": comparison.errors,
-            "Orbitals": comparison.levels,
+            say("compare.properties"): comparison.properties,
+            say("compare.errors"): comparison.errors,
+            say("compare.orbitals"): comparison.levels,
         }
-        return page(captions | {"Energy levels": levels}, title=title, states=states, tables=tables)
+        return page(captions | {say("compare.levels"): levels}, title=title, states=states, tables=tables)
     finally:
         for widget in (*views, levels):
             widget.close()
@@ -141,7 +142,7 @@ def write_orbital_cube(shown: Comparison | Solution, number: int, side: str, pat
         raise ValueError(f"a cube is of {', '.join(SIDES)}, not {side!r}")
     field = getattr(orbital_fields(shown, number, CUBE_POINTS), side)
     if field is None:
-        raise ValueError(f"there is no second Hamiltonian, so there is no {side} to write")
+        raise ValueError(say("compare.no_side", side=say(f"compare.{side}")))
     said = dict(zip(SIDES, orbital_titles(shown, number), strict=False))[side]
     write_cube(path, shown.molecule, field, title=" ".join(": ".join(said).split()))
 
@@ -158,7 +159,7 @@ def write_side_molden(shown: Comparison | Solution, side: str, path: Path) -> No
         raise ValueError(f"a Molden file is of {' or '.join(SIDES[:2])}, not {side!r}")
     if isinstance(shown, Solution):
         if side != SIDES[0]:
-            raise ValueError("there is no second Hamiltonian to write")
+            raise ValueError(say("compare.no_second"))
         chosen = shown
     else:
         chosen = getattr(shown, side)

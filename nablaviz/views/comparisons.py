@@ -14,6 +14,7 @@ from nablaviz.data.dataset import Dataset
 from nablaviz.models.second import Found, Second, name_of
 from nablaviz.molecule import Conformer, Molecule
 from nablaviz.views.background import Background, Tell
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.progress import Progress, converged
 
@@ -75,10 +76,7 @@ class Comparisons(VBox):
             name = name_of(conformer, row)
             try:
                 if conformer.hamiltonian is None:
-                    raise ValueError(
-                        f"{name} has no Hamiltonian: compute it with nablaviz.label(molecule), or open a "
-                        "dataset that has it, such as the bundled sample or a Hamiltonian database"
-                    )
+                    raise ValueError(say("compare.no_hamiltonian", conformer=name))
                 first = solution(
                     conformer.molecule, conformer.hamiltonian, energy=conformer.energy, source=name
                 )
@@ -114,7 +112,7 @@ class Comparisons(VBox):
     def _stop(self) -> None:
         assert self.second is not None
         self.background.stop()
-        self.progress.offer(f"{self.second.name} was stopped.", lambda: self.load(self._row))
+        self.progress.offer(say("compare.was_stopped", name=self.second.name), lambda: self.load(self._row))
 
     def _take(self, known: Compared | Solution) -> None:
         if isinstance(known, Compared):
@@ -138,10 +136,11 @@ def compare_with(second: Second, row: int, conformer: Conformer, first: Solution
         Whatever went wrong, with the conformer and what it is compared with.
     """
     source = name_of(conformer, row)
-    tell(f"Computing the Hamiltonian of {second.name}…")
+    tell(say("compare.computing", name=second.name))
 
     def progress(iteration: int, energy: float, change: float) -> None:
-        tell(f"{second.name}: iteration {iteration}, energy change {change:.1e} Eh", converged(change))
+        said = say("compare.iteration", name=second.name, n=iteration, change=f"{change:.1e} Eh")
+        tell(said, converged(change))
 
     try:
         found = second.find(row, conformer, progress)

@@ -11,6 +11,7 @@ from ipywidgets import HTML, Box, Button, Combobox, VBox
 
 from nablaviz.data.dataset import Dataset
 from nablaviz.views.columns import is_missing, write
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ class ConformerChoice(VBox):
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
-        self.before = Button(icon="chevron-left", tooltip="The conformer before")
-        self.after = Button(icon="chevron-right", tooltip="The next conformer")
+        self.before = Button(icon="chevron-left", tooltip=say("choice.before"))
+        self.after = Button(icon="chevron-right", tooltip=say("choice.after"))
         self.search = Combobox(
-            description="conformer", continuous_update=False,
-            placeholder="row, MOSES id, id/conformer, SMILES or formula",
+            description=say("choice.conformer"), continuous_update=False,
+            placeholder=say("choice.such_as"),
             options=dataset.table.smiles.dropna().unique()[:SUGGESTED].tolist(),
         )  # fmt: skip
         self.facts = HTML()
@@ -118,9 +119,7 @@ def find(table: pd.DataFrame, text: str) -> int:
         fits = table.smiles.isin([text, _canonical(text)]) | (table.formula.str.upper() == text.upper())
     fits = fits.fillna(False).to_numpy(dtype=bool)
     if not fits.any():
-        raise ValueError(
-            f"no conformer {text!r}: give a row from 0 to {len(table) - 1}, an id, a SMILES or a formula"
-        )
+        raise ValueError(say("choice.not_found", text=repr(text), last=len(table) - 1))
     return int(fits.argmax())
 
 
@@ -135,9 +134,9 @@ def _canonical(smiles: str) -> str:
 
 def facts(line: pd.Series, row: int, rows: int) -> str:
     """What is known of a conformer in a line of HTML, its strings escaped."""
-    smiles = "no SMILES" if is_missing(line.smiles) else str(line.smiles)
-    known = [f"row {row:,} of {rows:,}"] if rows > 1 else []
-    known += [str(line.formula), f"{line.n_atoms} atoms"]
+    smiles = say("conformer.no_smiles") if is_missing(line.smiles) else str(line.smiles)
+    known = [say("choice.row", row=row, n=rows)] if rows > 1 else []
+    known += [str(line.formula), say("choice.atoms", n=line.n_atoms)]
     if not is_missing(line.moses_id):
         known.append(f"{write('moses_id', line.moses_id)}/{write('conformation_id', line.conformation_id)}")
     if not is_missing(line.split):

@@ -12,10 +12,12 @@ from ipywidgets import HTML, Box, Checkbox, Dropdown, VBox
 from nablaviz.chem.bonds import smiles_atoms
 from nablaviz.data.catalog import Catalog
 from nablaviz.data.conditions import RELATIVE
+from nablaviz.data.summary import EXTRA
 from nablaviz.molecule import Conformer
 from nablaviz.views.columns import SHOWN, is_missing, write
 from nablaviz.views.depict import depict
 from nablaviz.views.depiction import Depiction
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.scene import scale_arrows
 from nablaviz.views.superposition import force_colors, superposition
@@ -26,7 +28,7 @@ MOST = 40
 
 FACTS = (
     "formula", "n_atoms", "moses_id", "conformation_id", "split", RELATIVE, "energy", "formation_energy",
-    "mean_force", "gap", "homo", "lumo", "dipole", "scaffold", "error",
+    "mean_force", "gap", "homo", "lumo", "dipole", "scaffold", "error", *EXTRA,
 )  # fmt: skip
 
 
@@ -54,14 +56,17 @@ class ConformerView(VBox):
         self.viewer.layout.min_height = f"{height}px"
         self.shown = Dropdown(
             options=[
-                ("this conformer", "one"),
-                ("all of its molecule", "molecule"),
-                ("the selection", "selection"),
+                (say("conformer.one"), "one"),
+                (say("conformer.molecule"), "molecule"),
+                (say("conformer.selection"), "selection"),
             ],
-            description="show",
+            description=say("conformer.show"),
         )
-        self.color = Dropdown(options=[("element", "element"), ("force", "force")], description="colour")
-        self.forces = Checkbox(description="forces", indent=False)
+        self.color = Dropdown(
+            options=[(say("conformer.element"), "element"), (say("conformer.force"), "force")],
+            description=say("conformer.colour"),
+        )
+        self.forces = Checkbox(description=say("conformer.forces"), indent=False)
         self.notice = Notice()
         self.depiction = Depiction()
         self.depiction_notice = Notice()
@@ -112,9 +117,10 @@ class ConformerView(VBox):
                 scene.molecules, opacity=scene.opacity, keep_camera=self._same_molecule(), **style
             )
             self.viewer.layout.visibility = None
-            missing = {"of other molecules": scene.left_out, "for want of room": len(rows) - len(others)}
+            missing = {"others": scene.left_out, "room": len(rows) - len(others)}
             if any(missing.values()):
-                said.append("Not shown: " + ", ".join(f"{n} {why}" for why, n in missing.items() if n) + ".")
+                parts = [say(f"conformer.for_{why}", n=n) for why, n in missing.items() if n]
+                said.append(say("conformer.not_shown", parts=say("common.comma").join(parts)))
             if said:
                 self.notice.say(" ".join(said), "info")
 
@@ -124,7 +130,7 @@ class ConformerView(VBox):
         if not (self.forces.value or self.color.value == "force"):
             return style, []
         if forces is None:
-            return style, ["This conformer has no forces."]
+            return style, [say("conformer.no_forces")]
         legends = []
         if self.forces.value:
             style["arrows"], scale = scale_arrows(forces, longest=2.5)
@@ -132,7 +138,7 @@ class ConformerView(VBox):
         if self.color.value == "force":
             largest = float(np.linalg.norm(forces, axis=1).max())
             style["colors"] = force_colors(forces, largest)
-            legends.append(f"yellow: {largest:.3f} Eh/Å")
+            legends.append(say("conformer.yellow", force=f"{largest:.3f} Eh/Å"))
         return style | {"legend": " · ".join(legends)}, []
 
     def _same_molecule(self) -> bool:
@@ -177,7 +183,7 @@ class ConformerView(VBox):
             places = {atom: place for place, atom in enumerate(self._atoms)}
             marked = [places[atom] for atom in self.viewer.picked if atom in places]
             heavy = sum(1 for z in self._numbers() if z > 1)
-            self.depiction.label = f"Structural formula of {self._smiles}"
+            self.depiction.label = say("conformer.formula_of", smiles=self._smiles)
             self.depiction.svg = depict(
                 self._smiles, dark=self._dark, highlight=[m for m in marked if m < heavy], targets=True
             )
@@ -188,7 +194,7 @@ class ConformerView(VBox):
     def _pick(self, atom: int) -> None:
         with self.depiction_notice.guard():
             if atom >= len(self._atoms):
-                raise ValueError("The atoms of this drawing cannot be matched with those of the 3D view.")
+                raise ValueError(say("conformer.no_match"))
             picked, chosen = list(self.viewer.picked), self._atoms[atom]
             if chosen in picked:
                 picked.remove(chosen)
@@ -199,11 +205,11 @@ class ConformerView(VBox):
 
 def facts(line: dict[str, Any], row: int, conformers: int) -> str:
     """What is known of a conformer as an HTML list, its strings escaped."""
-    smiles = "no SMILES" if is_missing(line["smiles"]) else str(line["smiles"])
+    smiles = say("conformer.no_smiles") if is_missing(line["smiles"]) else str(line["smiles"])
     parts = [f'<div class="nablaviz-smiles">{html.escape(smiles)}</div>']
-    shown = {"row": str(row)} | {c: write(c, line[c]) for c in FACTS if not is_missing(line[c])}
+    shown = {"row": str(row)} | {c: write(c, line[c]) for c in FACTS if not is_missing(line.get(c))}
     for name, text in shown.items():
-        label = f"Above best of {conformers}" if name == RELATIVE else SHOWN[name].label
+        label = say("conformer.above_best", n=conformers) if name == RELATIVE else SHOWN[name].label
         value = html.escape(f"{text} {SHOWN[name].unit}".rstrip())
         parts.append(f"<div><dt>{label}</dt><dd>{value}</dd></div>")
     return f'{parts[0]}<dl class="nablaviz-facts">{"".join(parts[1:])}</dl>'

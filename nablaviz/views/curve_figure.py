@@ -1,8 +1,9 @@
-"""Learning curves and losses as figures: pure functions."""
+"""Learning curves as figures: pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,21 +12,16 @@ from nablaviz.studies.learning_curves import COSTS, FALLING, SPLITS, Curve
 from nablaviz.studies.published import SOURCE
 from nablaviz.studies.subsets import TRAIN
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, ink, layout, plot_text
+from nablaviz.views.language import say, term
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-DRAWN = 1500
-"""Steps of a loss curve that are drawn."""
-
-WORDS = {"mae": "MAE", "lowdin": "Löwdin", "homo": "HOMO", "lumo": "LUMO", "scf": "SCF", "kendall": "Kendall"}
-
 
 def title(metric: str, unit: str) -> str:
     """A measure as a person reads it, such as ``"Energy MAE (kcal/mol)"``."""
-    words = [WORDS.get(word, "τ" if word == "tau" else word) for word in metric.split("_")]
-    text = " ".join(words)
+    text = term(metric).replace("_", " ")
     return f"{text[0].upper()}{text[1:]}{f' ({unit})' if unit else ''}"
 
 
@@ -62,24 +58,26 @@ def curve_figure(
     from plotly.subplots import make_subplots
 
     splits = list(dict.fromkeys(c.split for c in curves if c.split != TRAIN)) or [TRAIN]
-    names = [SPLITS.get(split, split) for split in splits]
+    names = [term(SPLITS.get(split, split)) for split in splits]
     figure = make_subplots(cols=len(splits), shared_yaxes=True, subplot_titles=names, horizontal_spacing=0.02)
     figure.update_layout(layout(dark))
     colors = PALETTE_DARK if dark else PALETTE
     models = list(dict.fromkeys(curve.model for curve in curves))
     studies = list(dict.fromkeys(curve.study for curve in curves))
     values = np.concatenate([curve.runs["value"] for curve in curves])
+    looks = [
+        (colors[models.index(curve.model) % len(colors)], studies.index(curve.study) > 0) for curve in curves
+    ]
+    runs = [_runs(curve, places, x, *look) for curve, look in zip(curves, looks, strict=True)]
     for column, split in enumerate(splits, 1):
         if published is not None and x == "molecules":
             figure.add_traces(_published(published, split, dark), cols=column, rows=1)
-        for curve in curves:
+        for curve, (color, _), drawn in zip(curves, looks, runs, strict=True):
             if curve.split not in (split, TRAIN):
                 continue
-            color = colors[models.index(curve.model) % len(colors)]
-            second = studies.index(curve.study) > 0
             if fitted and curve.fit is not None and x == "size" and curve.split != TRAIN:
                 figure.add_traces(_fit(curve, color), cols=column, rows=1)
-            figure.add_traces(_runs(curve, places, x, color, second), cols=column, rows=1)
+            figure.add_traces(drawn, cols=column, rows=1)
         if target and (values > 0).all():
             figure.add_hline(
                 target, line={"color": ink(dark)[1], "width": 1, "dash": "dash"}, row=1, col=column
@@ -90,7 +88,7 @@ def curve_figure(
 
 
 def _axes(figure: go.Figure, curves: Sequence[Curve], values: np.ndarray, x: str) -> None:
-    name, unit = COSTS[x]
+    name, unit = map(term, COSTS[x])
     places = np.concatenate([curve.runs[x] for curve in curves])
     axis: dict[str, Any] = {"title": {"text": f"{name} ({unit})" if unit else name}}
     if (places > 0).all():
@@ -126,38 +124,61 @@ def _runs(
     symbol = ("square" if second else "circle") + ("-open" if training else "")
     dash = "dot" if training else "dash" if second else "solid"
     points, runs = curve.points, curve.runs
-    name = plot_text(f"{curve.name}, training error" if training else curve.name)
-    common = {"type": "scatter", "legendgroup": name}
-    cost = COSTS[x]
+    name = plot_text(say("curves.training_error", name=curve.name) if training else curve.name)
+    common = {"type": "scatter", "legendgroup": name, "name": name, "hovertemplate": "%{text}<extra></extra>"}
+    cost = [term(part) for part in COSTS[x]]
     where = [f"{value:,.4g} {cost[1]}".rstrip() for value in runs[x]]
+    split = term(SPLITS.get(curve.split, curve.split))
     texts = [
-        f"<b>{name}</b>, {SPLITS.get(curve.split, curve.split)}<br>{run.size:,} conformers, seed {run.seed}: "
-        f"{run.value:.4g} {curve.unit}{_interval(run.low, run.high)}<br>{cost[0].lower()}: {place}"
+        say(
+            "curves.run",
+            name=name,
+            split=split,
+            n=run.size,
+            seed=run.seed,
+            value=f"{run.value:.4g} {curve.unit}{_interval(run.low, run.high)}",
+            cost=cost[0].lower(),
+            place=place,
+        )
+        + f"<br><i>{say('curves.click')}</i>"
         for run, place in zip(runs.itertuples(), where, strict=True)
     ]
+    rows = [places[curve.study, run] for run in runs["run"]]
+    several = runs["size"].duplicated(keep=False).to_numpy()
+    alone = {runs["size"].iloc[i]: (texts[i], rows[i]) for i in np.flatnonzero(~several)}
     means = [
-        f"<b>{name}</b><br>{p.size:,} conformers: {p.value:.4g} {curve.unit}, mean of {p.seeds} seeds "
-        f"({p.lowest:.4g} to {p.highest:.4g})"
+        alone.get(p.size)  # the mean over one seed is that run
+        or (
+            say(
+                "curves.mean",
+                name=name,
+                n=p.size,
+                value=f"{p.value:.4g} {curve.unit}",
+                seeds=p.seeds,
+                low=f"{p.lowest:.4g}",
+                high=f"{p.highest:.4g}",
+            ),
+            None,
+        )
         for p in points.itertuples()
     ]
     return [
         common | {
-            "mode": "lines+markers", "x": points[x], "y": points["value"], "name": name,
+            "mode": "lines+markers", "x": points[x], "y": points["value"],
             "line": {"color": color, "width": 1.4 if training else 2.2, "dash": dash},
-            "marker": {"color": color, "size": 8, "symbol": symbol}, "text": means,
-            "hovertemplate": "%{text}<extra></extra>", "opacity": 0.8 if training else 1,
+            "marker": {"color": color, "size": 8, "symbol": symbol}, "opacity": 0.8 if training else 1,
+            "text": [text for text, _ in means], "customdata": [row for _, row in means],
         },
         common | {
-            "mode": "markers", "x": runs[x], "y": runs["value"], "showlegend": False, "name": name,
+            "mode": "markers", "x": runs[x][several], "y": runs["value"][several], "showlegend": False,
             "marker": {"color": color, "size": 6, "symbol": symbol, "opacity": 0.55},
-            "customdata": [places[curve.study, run] for run in runs["run"]], "text": texts,
-            "hovertemplate": "%{text}<br><i>click for this run</i><extra></extra>",
+            "text": list(compress(texts, several)), "customdata": list(compress(rows, several)),
         },
     ]  # fmt: skip
 
 
 def _interval(low: float, high: float) -> str:
-    return f" (95 %: {low:.4g} to {high:.4g})" if np.isfinite(low) else ""
+    return say("curves.interval", low=f"{low:.4g}", high=f"{high:.4g}") if np.isfinite(low) else ""
 
 
 def _fit(curve: Curve, color: str) -> list[dict[str, Any]]:
@@ -167,8 +188,8 @@ def _fit(curve: Curve, color: str) -> list[dict[str, Any]]:
     common = {"type": "scatter", "legendgroup": plot_text(curve.name), "showlegend": False, "x": sizes}
     line = {
         "mode": "lines", "y": law(sizes), "line": {"color": color, "width": 1.2, "dash": "longdash"},
-        "hovertemplate": f"{plot_text(curve.name)}, fit: %{{x:,.3~s}} conformers, %{{y:.3~g}} "
-        f"{plot_text(curve.unit)}<extra></extra>",
+        "hovertemplate": say("curves.fit_at", name=plot_text(curve.name), n="%{x:,.3~s}", value="%{y:.3~g}")
+        + f" {plot_text(curve.unit)}<extra></extra>",
     }  # fmt: skip
     if not law.has_interval:
         return [common | line]
@@ -185,14 +206,19 @@ def _published(table: pd.DataFrame, split: str, dark: bool) -> list[dict[str, An
     for model, group in table[table["split"] == split].groupby("model", sort=False):
         rows = group.sort_values("train_molecules")
         texts = [
-            f"<b>{plot_text(model)}</b>, published: {row.value:.4g} {plot_text(row.unit)}<br>trained on "
-            f"{row.train_molecules:,} molecules of ∇²DFT ({row.train_split}), tested on its own test set"
-            f"{'' if row.converged else '<br>training had not converged'}"
+            say(
+                "curves.published_at",
+                name=plot_text(model),
+                value=f"{row.value:.4g} {plot_text(row.unit)}",
+                n=row.train_molecules,
+                split=row.train_split,
+            )
+            + ("" if row.converged else f"<br>{say('curves.not_converged')}")
             for row in rows.itertuples()
         ]
         traces.append({
             "type": "scatter", "mode": "lines+markers+text", "x": rows["train_molecules"], "y": rows["value"],
-            "name": f"published, trained on {SOURCE}", "legendgroup": "published",
+            "name": say("curves.published_on", source=SOURCE), "legendgroup": "published",
             "line": {"color": color, "width": 1}, "opacity": 0.75, "hovertext": texts,
             "text": [plot_text(model) if i == len(rows) - 1 else "" for i in range(len(rows))],
             "textposition": "top center", "textfont": {"size": 9, "color": color},
@@ -209,81 +235,3 @@ def _name_once(figure: go.Figure) -> None:
         if trace.showlegend is not False:
             trace.showlegend = trace.legendgroup not in seen
             seen.add(trace.legendgroup)
-
-
-def loss_figure(history: pd.DataFrame, *, dark: bool = False) -> go.Figure:
-    """Losses of a run against its steps.
-
-    Parameters
-    ----------
-    history
-        See :func:`nablaviz.models.history.read_history`.
-    dark
-        Whether the page behind is dark.
-    """
-    import plotly.graph_objects as go
-
-    figure = go.Figure(layout=layout(dark))
-    colors = PALETTE_DARK if dark else PALETTE
-    looks = {
-        "train": ("training, each batch", {"color": ink(dark)[1], "width": 1}, "lines", 0.7),
-        "validation": (
-            "validation, averaged weights",
-            {"color": colors[5], "width": 2.2},
-            "lines+markers",
-            1,
-        ),
-    }
-    for split, (name, line, mode, opacity) in looks.items():
-        rows = history[history["split"] == split]
-        rows = rows.iloc[:: max(1, len(rows) // DRAWN)]
-        figure.add_trace({
-            "type": "scatter", "mode": mode if len(rows) > 1 else "markers", "x": rows["step"],
-            "y": rows["loss"], "name": name, "line": line, "opacity": opacity, "marker": {"size": 5},
-            "hovertemplate": "step %{x:,}: %{y:.4~g}<extra>" + name + "</extra>",
-        })  # fmt: skip
-    scale = "log" if (history["loss"] > 0).all() else "linear"
-    figure.update_layout(
-        xaxis_title_text="Step", yaxis={"title": {"text": "Loss"}, "type": scale}, uirevision="loss"
-    )
-    return figure
-
-
-def worst_figure(
-    errors: pd.DataFrame, metric: str, unit: str, factor: float, *, dark: bool = False
-) -> go.Figure:
-    """The conformers with the largest errors as bars; each has its row of the data in ``customdata``.
-
-    Parameters
-    ----------
-    errors
-        From :func:`nablaviz.studies.results.conformer_errors`, the worst first.
-    metric
-        A column of it.
-    unit, factor
-        Of the values shown, and what the column is multiplied by.
-    dark
-        Whether the page behind is dark.
-    """
-    import plotly.graph_objects as go
-
-    rows = errors.iloc[::-1]
-    names = [plot_text(f"{row.formula} {row.molecule}", 34) for row in rows.itertuples()]
-    values = factor * rows[metric]
-    texts = [
-        f"<b>{plot_text(row.formula)}</b> {plot_text(row.molecule)}, row {row.row}<br>"
-        f"{SPLITS.get(row.split, row.split)}: {value:.4g} {unit}"
-        for row, value in zip(rows.itertuples(), values, strict=True)
-    ]
-    figure = go.Figure(layout=layout(dark))
-    figure.add_trace({
-        "type": "bar", "orientation": "h", "x": values, "y": list(range(len(rows))),
-        "customdata": rows["row"], "text": texts, "textposition": "none",
-        "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": (PALETTE_DARK if dark else PALETTE)[0]},
-    })  # fmt: skip
-    figure.update_layout(
-        xaxis_title_text=title(metric, unit), bargap=0.25, margin={"l": 200},
-        yaxis={"tickvals": list(range(len(rows))), "ticktext": names, "showgrid": False},
-    )  # fmt: skip
-    return figure

@@ -17,6 +17,7 @@ from nablaviz.studies.subsets import TEST_SPLITS, TRAIN
 from nablaviz.units import HARTREE2KCAL
 from nablaviz.views.background import Background, Tell
 from nablaviz.views.curve_figure import curve_figure, title
+from nablaviz.views.language import phrase, say, term
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
 
@@ -59,12 +60,12 @@ class CurveView(VBox):
         self._on_choice: Callable[[], None] = lambda: None
         self.curves: list[Curve] = []
         "Those of the measure chosen, all splits."
-        self.metric = Dropdown(description="measure")
-        self.split = Dropdown(options=[("all test sets", ALL)], description="test on")
-        self.x = Dropdown(options=[("size", "size")], description="against")
-        self.fitted = Checkbox(True, description="fit", indent=False)
-        self.target = FloatText(1.0, description="target", step=0.1)
-        self.published = Checkbox(False, description="published ∇²DFT results", indent=False)
+        self.metric = Dropdown(description=say("curves.measure"))
+        self.split = Dropdown(options=[(say("curves.all_sets"), ALL)], description=say("curves.test_on"))
+        self.x = Dropdown(options=[("size", "size")], description=say("curves.against"))
+        self.fitted = Checkbox(True, description=say("curves.fit"), indent=False)
+        self.target = FloatText(1.0, description=say("curves.target"), step=0.1)
+        self.published = Checkbox(False, description=say("curves.published"), indent=False)
         self.notice = Notice()
         self.plot = Plot(height=height)
         self.words = HTML()
@@ -79,6 +80,7 @@ class CurveView(VBox):
         self.plot.on_click(lambda place, toggle: self._on_run(*self._order[place]))
         super().__init__([bar, self.notice, self.plot, self.words])
         self.add_class("nablaviz-curves")
+        _warm()
 
     def on_run(self, callback: Callable[[str, str], None]) -> None:
         """Call ``callback(study, run)``, label and name, when a run is clicked."""
@@ -98,7 +100,7 @@ class CurveView(VBox):
             If no run has finished.
         """
         if self._results is None:
-            raise ValueError("no run has finished yet")
+            raise ValueError(say("curves.no_run"))
         return self._results
 
     @property
@@ -112,7 +114,7 @@ class CurveView(VBox):
         """
         shown = [c for c in self.curves if self.split.value in (ALL, c.split) or c.split == TRAIN]
         if not shown:
-            raise ValueError("no run has finished yet")
+            raise ValueError(say("curves.no_run"))
         places = {key: place for place, key in enumerate(self._order)}
         metric, unit = self.metric.value
         figure = curve_figure(
@@ -120,10 +122,12 @@ class CurveView(VBox):
             published=_published(metric, unit) if self.published.value else None, dark=self._dark,
         )  # fmt: skip
         if self.published.value or len(self.sources) > 1:
-            trained = "; ".join(f"{label or 'here'}: {s.data}" for label, s in self.sources.items())
+            trained = "; ".join(
+                f"{label or say('curves.here')}: {s.data}" for label, s in self.sources.items()
+            )
             figure.add_annotation(
-                text=f"trained on: {html.escape(trained)}", showarrow=False, xref="paper", yref="paper",
-                x=1, y=-0.13, xanchor="right", yanchor="top", font={"size": 11},
+                text=say("curves.trained_on", data=html.escape(trained)), showarrow=False,
+                xref="paper", yref="paper", x=1, y=-0.13, xanchor="right", yanchor="top", font={"size": 11},
             )  # fmt: skip
         return figure
 
@@ -155,11 +159,10 @@ class CurveView(VBox):
         metrics = [(title(*each), each) for each in measures(table)]
         _choose(self.metric, metrics, FIRST)
         present = set(table["split"])
-        _choose(
-            self.split, [("all test sets", ALL), *((SPLITS[s], s) for s in TEST_SPLITS if s in present)], ALL
-        )
+        splits = [(term(SPLITS[s]), s) for s in TEST_SPLITS if s in present]
+        _choose(self.split, [(say("curves.all_sets"), ALL), *splits], ALL)
         axes = [c for c in COSTS if c in ("size", "molecules") or table[c].notna().any()]
-        _choose(self.x, [(" in ".join(filter(None, COSTS[c])).lower(), c) for c in axes], "size")
+        _choose(self.x, [(_axis(c), c) for c in axes], "size")
         self._busy = False
 
     def _changed(self, change: dict[str, Any]) -> None:
@@ -183,7 +186,10 @@ class CurveView(VBox):
         errors = {label: source.errors for label, source in self.sources.items()}
 
         def work(tell: Tell) -> list[Curve]:
-            return curves(results, metric, unit, fitted=fitted, errors=errors)
+            found = curves(results, metric, unit, fitted=fitted, errors=errors)
+            for curve in found:  # now: what is kept need not be computed while the kernel waits
+                _ = curve.points
+            return found
 
         self.background.start(work, self._take)
 
@@ -199,12 +205,9 @@ class CurveView(VBox):
             self.plot.show(self.figure)
             self.words.value = self._said()
             if self.published.value and self.x.value != "molecules":
-                self.notice.say(
-                    "The published results are known by number of molecules: choose that axis to see them.",
-                    "info",
-                )
+                self.notice.say(say("curves.by_molecules"), "info")
             elif self.published.value and _published(*self.metric.value).empty:
-                self.notice.say("There are no published results of this measure.", "info")
+                self.notice.say(say("curves.none_published"), "info")
 
     def _said(self) -> str:
         """The fits and what is to be noticed, in words."""
@@ -214,17 +217,24 @@ class CurveView(VBox):
             if curve.split == TRAIN or self.split.value not in (ALL, curve.split) or not self.fitted.value:
                 continue
             if curve.fit is None:
-                said = f"no fit: {curve.refusal}"
+                said = say("curves.no_fit", why=phrase(curve.refusal))
             else:
-                said = described(curve.fit, unit)
+                said = phrase(described(curve.fit, unit))
                 if target > 0:
-                    said += f"; for {target:g} {unit}: {extrapolate(curve.fit, target, unit)}"
-            lines.append((f"{curve.name}, {SPLITS[curve.split]}", said))
+                    found = phrase(str(extrapolate(curve.fit, target, unit)))
+                    said += say("curves.for_target", target=f"{target:g} {unit}", found=found)
+            lines.append((f"{curve.name}, {term(SPLITS[curve.split])}", said))
         items = "".join(f"<li><b>{html.escape(name)}</b>: {html.escape(said)}</li>" for name, said in lines)
         noticed = "".join(
-            f"<li class='nablaviz-flag'>{html.escape(flag)}</li>" for flag in flags(self.curves)
+            f"<li class='nablaviz-flag'>{html.escape(phrase(flag))}</li>" for flag in flags(self.curves)
         )
         return f"<ul>{noticed}{items}</ul>"
+
+
+def _axis(cost: str) -> str:
+    """What errors are drawn against, in a line."""
+    name, unit = (term(part).lower() for part in COSTS[cost])
+    return say("curves.cost", name=name, unit=unit) if unit else name
 
 
 def _choose(control: Dropdown, options: list[tuple[str, Any]], first: Any) -> None:
@@ -235,6 +245,13 @@ def _choose(control: Dropdown, options: list[tuple[str, Any]], first: Any) -> No
     wanted = control.value if control.value in values else first
     control.options = options
     control.value = wanted if wanted in values else values[0]
+
+
+def _warm() -> None:
+    """Let plotly load what a first figure needs, 0.2 s, before a study runs and the kernel must answer."""
+    from plotly.subplots import make_subplots
+
+    make_subplots().add_scatter(x=[1], y=[1], line={"color": "#000"}).add_hline(1)
 
 
 def _published(metric: str, unit: str) -> pd.DataFrame:

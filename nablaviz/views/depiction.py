@@ -10,6 +10,8 @@ import anywidget
 import traitlets
 from ipywidgets import CallbackDispatcher
 
+from nablaviz.views.words import Words
+
 STATIC = Path(__file__).parent / "static"
 
 
@@ -23,6 +25,9 @@ class Depiction(anywidget.AnyWidget):
 
     label = traitlets.Unicode().tag(sync=True)
     """What is drawn, for screen readers."""
+
+    words = Words("depiction")
+    """Its texts."""
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)

@@ -10,19 +10,14 @@ from ipywidgets import HTML, Box, Checkbox, Dropdown, FloatLogSlider, ToggleButt
 from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.views.atom_tables import atoms_html, bonds_html
 from nablaviz.views.block_figures import BY, block_figure, pair_of
+from nablaviz.views.language import choices, say
 from nablaviz.views.matrix_view import MatrixView
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
 from nablaviz.views.property_table import error_table, property_table
 from nablaviz.views.states_figure import states_figure
 
-TABS = {
-    "matrix": "Hamiltonian",
-    "blocks": "Errors",
-    "states": "States",
-    "atoms": "Atoms and bonds",
-    "properties": "Properties",
-}
+TABS = ("matrix", "blocks", "states", "atoms", "properties")
 
 
 class Details(VBox):
@@ -39,15 +34,15 @@ class Details(VBox):
         self._stale: set[str] = set()
         self._dark = False
         self._on_pair: Callable[[tuple[int, int]], None] = lambda pair: None
-        self.tab = ToggleButtons(options=[(text, name) for name, text in TABS.items()])
+        self.tab = ToggleButtons(options=choices("details.", TABS))
         self.tab.add_class("nablaviz-tabs")
         self.matrix = MatrixView(height - 95)
-        self.by = Dropdown(options=[(text.lower(), name) for name, text in BY.items()], description="by")
+        self.by = Dropdown(options=choices("blocks.by_", BY), description=say("blocks.by"))
         self.blocks = Plot(height=height - 75)
         self.width = FloatLogSlider(
-            0.01, base=10, min=-3, max=-1, step=0.05, description="width (Eh)", readout_format=".3f"
+            0.01, base=10, min=-3, max=-1, step=0.05, description=say("states.width"), readout_format=".3f"
         )
-        self.by_element = Checkbox(description="by element", indent=False)
+        self.by_element = Checkbox(description=say("states.by_element"), indent=False)
         self.states = Plot(height=height - 75)
         self.atoms, self.properties = HTML(), HTML()
         for tables in (self.atoms, self.properties):
@@ -140,5 +135,5 @@ class Details(VBox):
 
 def _both(shown: Comparison | Solution) -> Comparison:
     if isinstance(shown, Solution):
-        raise ValueError("There is only one Hamiltonian here: nothing to compare.")
+        raise ValueError(say("details.only_one"))
     return shown

@@ -12,6 +12,7 @@ from nablaviz.data.catalog import sample_rows
 from nablaviz.units import HARTREE2KCAL
 from nablaviz.views.energy_units import handy_unit
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, bin_edges, ink, layout, plot_text
+from nablaviz.views.language import say
 from nablaviz.views.plot import Region
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def points_drawing(
     diagonal
         Draw the line x = y, and axes of the same range.
     trend
-        Draw the mean of y over parts of x that hold as many points.
+        Draw each series' mean of y over parts of x that hold as many points.
     """
     import pandas as pd
     import plotly.graph_objects as go
@@ -106,13 +107,13 @@ def points_drawing(
     series = {name: points[whole[name]].astype(float) for name, points in series.items()}
     figure = go.Figure(layout=layout(dark))
     colors = PALETTE_DARK if dark else PALETTE
-    notes = [f"{missing:,} without a value not drawn"] if missing else []
+    notes = [say("errors.no_value", n=missing)] if missing else []
     total = sum(len(points) for points in series.values())
     size = float(np.clip(10 - 2 * np.log10(max(total, 1)), 3.5, 8))
     for place, (name, points) in enumerate(series.items()):
         drawn = points.loc[sample_rows(points.index.to_numpy(), DRAWN)]
         if len(drawn) < len(points):
-            notes.append(f"{DRAWN:,} of {len(points):,} drawn")
+            notes.append(say("errors.drawn", n=DRAWN, total=len(points)))
         figure.add_scatter(
             x=drawn.x, y=drawn.y, mode="markers", name=plot_text(name, 30), showlegend=len(series) > 1,
             customdata=drawn.index.to_numpy(dtype=np.int32), text=hover(drawn),
@@ -126,12 +127,16 @@ def points_drawing(
             x=ends, y=ends, mode="lines", hoverinfo="skip", showlegend=False,
             line={"width": 1, "dash": "dot", "color": ink(dark)[1]},
         )  # fmt: skip
-    if trend and together.x.nunique() > 1:
-        parts = pd.qcut(together.x, min(10, together.x.nunique()), duplicates="drop")
-        means = together.groupby(parts, observed=True).mean()
+    for place, (name, points) in enumerate(series.items()):
+        if not trend or points.x.nunique() < 2:
+            continue
+        parts = pd.qcut(points.x, min(10, points.x.nunique()), duplicates="drop")
+        means = points.groupby(parts, observed=True).mean()
+        said = say("errors.mean") if len(series) == 1 else f"{plot_text(name, 30)}, {say('errors.mean')}"
         figure.add_scatter(
-            x=means.x, y=means.y, mode="lines", name="mean", showlegend=False,
-            line={"width": 2, "color": ink(dark)[0]}, hovertemplate="mean %{y:.3g}<extra></extra>",
+            x=means.x, y=means.y, mode="lines", name=said, showlegend=False,
+            line={"width": 2, "color": ink(dark)[0] if len(series) == 1 else colors[place % len(colors)]},
+            hovertemplate=f"{said} %{{y:.3g}}<extra></extra>",
         )  # fmt: skip
     axes(figure, titles, notes)
     if trend:
@@ -176,11 +181,12 @@ def residual_drawing(
 
     for place, (name, values) in enumerate(residuals.items()):
         said, color = plot_text(name, 30), colors[place]
+        extra = f"<extra>{said if several else ''}</extra>"
         figure.add_bar(
             **bars(values), width=np.diff(edges), name=said, showlegend=several,
             opacity=0.6 if several else 0.85,
             marker={"color": color, "line": {"width": 0}}, unselected={"marker": {"opacity": 0.6}},
-            hovertemplate=f"%{{y}} conformers at %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",
+            hovertemplate=say("errors.bar", n="%{y}", x="%{x:.3g}", unit=unit) + extra,
         )  # fmt: skip
         ordered = np.sort(values)
         shown = (
@@ -192,11 +198,11 @@ def residual_drawing(
             x=ordered[shown], y=100 * (shown + 1) / max(1, len(ordered)), yaxis="y2",
             mode="lines", line={"width": 2, "color": color, "dash": "solid" if several else "dot"},
             showlegend=False, customdata=np.searchsorted(edges[1:-1], ordered[shown], side="right"),
-            hovertemplate=f"%{{y:.0f}} % below %{{x:.3g}} {unit}<extra>{said if several else ''}</extra>",
+            hovertemplate=say("errors.below", y="%{y:.0f}", x="%{x:.3g}", unit=unit) + extra,
         )  # fmt: skip
-    axes(figure, (title, "Conformers"), [])
+    axes(figure, (title, say("errors.count_axis")), [])
     right = {
-        "title": {"text": "Below (%)"},
+        "title": {"text": say("errors.below_axis")},
         "overlaying": "y",
         "side": "right",
         "range": [0, 102],

@@ -18,6 +18,7 @@ from nablaviz.studies.slices import contest_words, slice_words
 from nablaviz.views.error_figures import Drawing, Scale, points_drawing, residual_drawing, scale
 from nablaviz.views.figures import hover_texts
 from nablaviz.views.group_figure import groups_drawing
+from nablaviz.views.language import phrase, say, term
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,19 +26,16 @@ if TYPE_CHECKING:
 DUEL, SIGNED, SIZE = "duel", "signed", "size"
 
 NUMBERS = {
-    "n_atoms": "Atoms",
-    FINGERPRINT: "Distance to training set, fingerprint",
-    GEOMETRY: "Distance to training set, geometry",
-    "mean_force": "Mean force (Eh/Å)",
-    RELATIVE: "Energy above best conformer (kcal/mol)",
+    "n_atoms": "n_atoms",
+    FINGERPRINT: "fingerprint",
+    GEOMETRY: "geometry",
+    "mean_force": "mean_force",
+    RELATIVE: "relative",
 }
-SETS = {
-    "elements": "Element",
-    "functional_groups": "Functional group",
-    "scaffold": "Scaffold",
-    "split": "Split",
+SETS = {"elements": "elements", "functional_groups": "functional_groups", "scaffold": "scaffold"} | {
+    "split": "split_axis"
 }
-"""What errors can be drawn by."""
+"""What errors can be drawn by, and the key of its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,29 +72,30 @@ class ErrorView:
     @property
     def label(self) -> str:
         """The kind of error with its unit."""
-        text = KINDS[self.kind].label
+        text = term(KINDS[self.kind].label)
         return self.scale.title(text[0].upper() + text[1:])
 
     @property
     def parities(self) -> list[tuple[str, str]]:
         """What can be drawn against what: texts and keys."""
-        found = [(f"parity: {VALUES[value]}", value) for value in self.analysis.values]
+        found = [(say("errors.parity", value=term(VALUES[value])), value) for value in self.analysis.values]
         own = KINDS[self.kind].value
         found.sort(key=lambda choice: choice[1] != own)
-        duel = [(" against ".join(self.analysis.names[::-1]), DUEL)] if len(self.analysis.names) > 1 else []
-        return found + duel
+        names = self.analysis.names[::-1]
+        return found + ([(say("errors.against").join(names), DUEL)] if len(names) > 1 else [])
 
     @property
     def distributions(self) -> list[tuple[str, str]]:
         """Whose distribution can be drawn."""
-        signed = [("predicted − DFT", SIGNED)] if KINDS[self.kind].value in self.analysis.values else []
-        return [*signed, ("size of the error", SIZE)]
+        signed = [(say("errors.signed"), SIGNED)] if KINDS[self.kind].value in self.analysis.values else []
+        return [*signed, (say("errors.size"), SIZE)]
 
     @property
     def dependences(self) -> list[tuple[str, str]]:
         """What the error can be drawn by."""
-        there = [(title, c) for c, title in NUMBERS.items() if self.covariates[c].notna().any()]
-        return there + [(title, c) for c, title in SETS.items() if members(self.covariates, c).shape[1]]
+        there = [c for c in NUMBERS if self.covariates[c].notna().any()]
+        there += [c for c in SETS if members(self.covariates, c).shape[1]]
+        return [(say(f"errors.{(NUMBERS | SETS)[c]}"), c) for c in there]
 
     def parity(self, value: str, dark: bool) -> Drawing:
         """Predictions against labels, or the errors of one model against those of the other."""
@@ -110,20 +109,23 @@ class ErrorView:
             pairs = {name: self.analysis.pair(name, value, self.rows) for name in self.analysis.names}
             largest = max(float(reference.abs().max()) for reference, _ in pairs.values())
             own = scale("Eh", self.wanted, largest)
-            titles = own.title(f"{VALUES[value]}, DFT"), own.title("Predicted")
+            titles = (
+                own.title(say("errors.dft_axis", value=term(VALUES[value]))),
+                own.title(say("errors.predicted_axis")),
+            )
             scaled = {name: (x * own.factor, y * own.factor) for name, (x, y) in pairs.items()}
             series = self._series(scaled)
         return points_drawing(series, titles, self._hover, diagonal=True, dark=dark)
 
     def distribution(self, what: str, dark: bool) -> Drawing:
         """How often errors of a size occur."""
-        values, title = self.errors, KINDS[self.kind].label
+        values, title = self.errors, term(KINDS[self.kind].label)
         if what == SIGNED:
             value = KINDS[self.kind].value
             assert value is not None
             pairs = {name: self.analysis.pair(name, value, self.rows) for name in self.errors}
             values = {name: predicted - reference for name, (reference, predicted) in pairs.items()}
-            title = f"{VALUES[value]}, predicted − DFT"
+            title = say("errors.signed_axis", value=term(VALUES[value]))
         scaled = {name: error * self.scale.factor for name, error in values.items()}
         return residual_drawing(scaled, self.scale.title(title), self.scale.unit, dark=dark)
 
@@ -137,7 +139,9 @@ class ErrorView:
             )  # fmt: skip
         x = self.covariates[column].astype(float)
         series = self._series({name: (x, error) for name, error in scaled.items()})
-        return points_drawing(series, (NUMBERS[column], self.label), self._hover, trend=True, dark=dark)
+        return points_drawing(
+            series, (say(f"errors.{NUMBERS[column]}"), self.label), self._hover, trend=True, dark=dark
+        )
 
     def sentences(self, table: pd.DataFrame) -> list[tuple[str, list[int]]]:
         """The significant lines of a table of slices or contests in words, each with its conformers."""
@@ -147,7 +151,7 @@ class ErrorView:
             everyone = line.kind == "all"
             rows = self.rows if everyone else self.rows[self.groups[line.kind, line.group].to_numpy()]
             words = contest_words(line, (names[0], names[-1])) if "first" in table else slice_words(line)
-            found.append((words, rows.tolist()))
+            found.append((phrase(words), rows.tolist()))
         return found
 
     def ranked(self, name: str, among: np.ndarray) -> list[tuple[int, str]]:
@@ -163,8 +167,8 @@ class ErrorView:
         molecules = self.covariates["molecule"].nunique()
         return (
             f'<div class="nablaviz-head"><b>{html.escape(dataset)}</b>'
-            f"<span>{len(self.rows):,} of {total:,} conformers · {molecules:,} molecules</span>"
-            f"<span>mean error: {' · '.join(means)}</span></div>"
+            f"<span>{say('errors.counts', n=len(self.rows), total=total, molecules=molecules)}</span>"
+            f"<span>{say('errors.mean_error', means=' · '.join(means))}</span></div>"
         )
 
     def numbers(self, row: int) -> str:
@@ -175,9 +179,11 @@ class ErrorView:
             largest = float(np.nanmax([0.0, *values]))
             own = scale(KINDS[kind].unit, self.wanted, largest)
             said = " · ".join("–" if v != v else f"{v * own.factor:.3g}" for v in values)
-            lines.append(f"<div><dt>{html.escape(KINDS[kind].label)}</dt><dd>{said} {own.unit}</dd></div>")
+            lines.append(
+                f"<div><dt>{html.escape(term(KINDS[kind].label))}</dt><dd>{said} {own.unit}</dd></div>"
+            )
         names = html.escape(" · ".join(self.errors))
-        who = f'<div class="nablaviz-who">Errors of {names}</div>'
+        who = f'<div class="nablaviz-who">{say("errors.errors_of", names=names)}</div>'
         return f'{who}<dl class="nablaviz-facts">{"".join(lines)}</dl>'
 
     def _write(self, value: float) -> str:
@@ -196,7 +202,8 @@ class ErrorView:
         import pandas as pd
 
         points = pd.DataFrame({"x": x, "y": y})
-        split = self.covariates["split"].astype(object).where(self.covariates["split"].notna(), "no split")
+        known = self.covariates["split"]
+        split = known.astype(object).where(known.notna(), say("errors.no_split"))
         return {name: points[split == name] for name in sorted(split.unique())}
 
     def _hover(self, points: pd.DataFrame) -> list[str]:
@@ -205,6 +212,6 @@ class ErrorView:
         said = {name: error.reindex(points.index) for name, error in self.errors.items()}
         several = len(said) > 1
         for name, error in said.items():
-            label = f"{KINDS[self.kind].label}{f', {html.escape(name)}' if several else ''}"
+            label = f"{term(KINDS[self.kind].label)}{f', {html.escape(name)}' if several else ''}"
             texts = [f"{t}<br>{label}: {self._write(v)}" for t, v in zip(texts, error, strict=True)]
         return texts

@@ -25,6 +25,7 @@ from nablaviz.views.error_plot import ErrorPlot, offer
 from nablaviz.views.error_view import ErrorView
 from nablaviz.views.gallery import Gallery
 from nablaviz.views.judging import Judging
+from nablaviz.views.language import say, term
 from nablaviz.views.notice import Notice, announced
 from nablaviz.views.panel import Panel
 from nablaviz.views.selection_export import SelectionExport
@@ -48,7 +49,7 @@ def errors(dataset: Dataset | Iterable[Conformer], predictions: Any, **options: 
     >>> panel.selection = panel.table.nlargest(10, "model")
     """
     source = dataset if isinstance(dataset, Dataset) else Memory(dataset)
-    with announced(f"Reading {len(source):,} conformers…"):
+    with announced(say("common.reading", n=len(source))):
         return ErrorsPanel(source, predictions, **options)
 
 
@@ -82,25 +83,25 @@ class ErrorsPanel(Panel):
         self.head, self.notice = HTML(), Notice()
         self.judging = Judging(self.catalog, self.sources, self._take)
         self.kind, self.split, self.model, self.worst_of = (
-            Dropdown(description=text) for text in ("error", "conformers", "model", "worst of")
+            Dropdown(description=say(f"errors.{name}")) for name in ("kind", "split", "model", "worst_of")
         )
-        offer(self.worst_of, [(name, name) for name in (EVERYTHING, SELECTED)])
+        offer(self.worst_of, [(say("errors.everything"), EVERYTHING), (say("errors.selected"), SELECTED)])
         self.unit = ToggleButtons(options=[KCAL, HARTREE])
-        self.question = ToggleButtons(options=[LARGER, WINS])
+        self.question = ToggleButtons(options=[(say("errors.larger"), LARGER), (say("errors.wins"), WINS)])
         for control in (self.kind, self.split, self.model, self.worst_of):
             control.add_class("nablaviz-control")
-        self.parity = ErrorPlot("show", lambda what, dark: self._shown.parity(what, dark), height)
-        self.residuals = ErrorPlot("show", lambda what, dark: self._shown.distribution(what, dark), height)
-        self.against = ErrorPlot("error by", lambda what, dark: self._shown.dependence(what, dark), height)
+        self.parity = ErrorPlot(say("errors.show"), lambda *how: self._shown.parity(*how), height)
+        self.residuals = ErrorPlot(say("errors.show"), lambda *how: self._shown.distribution(*how), height)
+        self.against = ErrorPlot(say("errors.by"), lambda *how: self._shown.dependence(*how), height)
         self.sentences = SliceList()
-        self.conformer = ConformerView(self.catalog, height)
+        self.conformer = ConformerView(self.catalog, height + 60)
         self.numbers = HTML()
-        self.orbitals = Button(description="Compare orbitals")
+        self.orbitals = Button(description=say("errors.orbitals"))
         self.gallery = Gallery(dataset, [self.worst_of])
         self.export = SelectionExport(dataset)
         self.comparison = VBox()
-        choices = Box([self.kind, self.unit, self.split, self.model])
-        choices.add_class("nablaviz-choices")
+        chosen = Box([self.kind, self.unit, self.split, self.model])
+        chosen.add_class("nablaviz-choices")
         found = VBox([self.question, self.sentences])
         found.add_class("nablaviz-found")
         side = self.conformer.side
@@ -108,10 +109,10 @@ class ErrorsPanel(Panel):
         plots = [self.parity, self.residuals, self.against]
         parts = Box([*plots, found, self.conformer, side, self.gallery])
         parts.add_class("nablaviz-errors-parts")
-        self._whole = [choices, parts, self.export]
+        self._whole = [chosen, parts, self.export]
         super().__init__(
             "browse errors",
-            [self.head, self.judging, choices, self.notice, parts, self.export, self.comparison],
+            [self.head, self.judging, chosen, self.notice, parts, self.export, self.comparison],
         )
         self._linked: list[ErrorPlot | SliceList | Gallery] = [*plots, self.sentences, self.gallery]
         for part in self._linked:
@@ -176,10 +177,10 @@ class ErrorsPanel(Panel):
         with self.notice.guard():
             kinds = analysis.kinds
             if not kinds:
-                raise ValueError(f"{' and '.join(analysis.names)} have no kind of error in common")
+                raise ValueError(say("errors.nothing", names=say("common.and").join(analysis.names)))
             offer(self.model, [(name, name) for name in analysis.names])
-            offer(self.split, [(name.replace("_", " "), name) for name in analysis.splits])
-            offer(self.kind, [(KINDS[kind].label, kind) for kind in kinds])
+            offer(self.split, [(term(name.replace("_", " ")), name) for name in analysis.splits])
+            offer(self.kind, [(term(KINDS[kind].label), kind) for kind in kinds])
             self.unit.value = KCAL if "energy" in kinds[0] else HARTREE
             for part in (self.model, self.question):
                 part.layout.display = None if len(analysis.names) > 1 else "none"
@@ -215,8 +216,10 @@ class ErrorsPanel(Panel):
             wins = self.question.value == WINS and len(self.view.analysis.names) > 1
             table = self.contests if wins else self.slices
             sentences = self.view.sentences(table)
-            what = "the models differ" if wins else f"{html.escape(self.model.value)} errs significantly more"
-            said = f"In <b>{len(sentences)}</b> of {len(table)} groups tested {what}."
+            count = f"<b>{len(sentences)}</b>"
+            said = say("errors.differ", n=count, total=len(table))
+            if not wins:
+                said = say("errors.more", n=count, total=len(table), name=html.escape(self.model.value))
             self.sentences.show(said, sentences)
             self.sentences.select(self.selection)
             self._rank()
@@ -246,9 +249,7 @@ class ErrorsPanel(Panel):
         model = self._hamiltonians()
         self.orbitals.disabled = not self.selection or model is None
         self.orbitals.tooltip = (
-            "Needs a model of the Hamiltonian: give the model, not a table of its errors"
-            if model is None
-            else f"Orbitals of DFT and of {model.card.name}, below"
+            say("errors.needs_model") if model is None else say("errors.orbitals_of", name=model.card.name)
         )
 
     def _hamiltonians(self) -> Any:

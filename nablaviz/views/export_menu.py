@@ -7,18 +7,19 @@ from pathlib import Path
 
 from ipywidgets import Box, Button, Dropdown, Text, VBox
 
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 
 KINDS = {
-    "page": ("web page, without kernel", "{name}-{orbital}.html"),
-    "cube reference": ("cube of the first orbital", "{name}-{orbital}-reference.cube"),
-    "cube other": ("cube of the second orbital", "{name}-{orbital}-other.cube"),
-    "cube difference": ("cube of their difference", "{name}-{orbital}-difference.cube"),
-    "molden reference": ("Molden file of the first", "{name}-reference.molden"),
-    "molden other": ("Molden file of the second", "{name}-other.molden"),
-    "csv": ("table of orbitals (CSV)", "{name}-orbitals.csv"),
+    "page": "{name}-{orbital}.html",
+    "cube reference": "{name}-{orbital}-reference.cube",
+    "cube other": "{name}-{orbital}-other.cube",
+    "cube difference": "{name}-{orbital}-difference.cube",
+    "molden reference": "{name}-reference.molden",
+    "molden other": "{name}-other.molden",
+    "csv": "{name}-orbitals.csv",
 }
-"""What can be saved: how it is called, and a name for the file."""
+"""What can be saved, and a name for the file."""
 
 
 class ExportMenu(VBox):
@@ -33,9 +34,10 @@ class ExportMenu(VBox):
     def __init__(self, save: Callable[[str, str], None]) -> None:
         self._save = save
         self._names = {"name": "conformer", "orbital": "HOMO"}
-        self.kind = Dropdown(options=[(text, kind) for kind, (text, _) in KINDS.items()], description="save")
-        self.file = Text(description="as", placeholder="file name")
-        self.button = Button(description="Save", tooltip="Write the file into the folder of the notebook")
+        options = [(say(f"export.{kind.replace(' ', '_')}"), kind) for kind in KINDS]
+        self.kind = Dropdown(options=options, description=say("export.save"))
+        self.file = Text(description=say("export.name"), placeholder=say("export.file_name"))
+        self.button = Button(description=say("export.write"), tooltip=say("export.write_does"))
         self.notice = Notice()
         for control in (self.kind, self.file):
             control.add_class("nablaviz-control")
@@ -53,12 +55,12 @@ class ExportMenu(VBox):
 
     def _propose(self) -> None:
         self.notice.clear()
-        self.file.value = KINDS[self.kind.value][1].format(**self._names)
+        self.file.value = KINDS[self.kind.value].format(**self._names)
 
     def _write(self) -> None:
         with self.notice.guard():
             if not self.file.value.strip():
-                raise ValueError("The file needs a name.")
+                raise ValueError(say("common.name_needed"))
             path = Path(self.file.value.strip()).expanduser()
             self._save(self.kind.value, str(path))
-            self.notice.say(f"Saved {path} ({path.stat().st_size / 1000:,.0f} kB).", "info")
+            self.notice.say(say("common.saved_size", path=path, size=path.stat().st_size / 1000), "info")

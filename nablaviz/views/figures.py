@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nablaviz.views.columns import NUMERIC, SHOWN, TEXT, is_missing, write
+from nablaviz.views.language import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,8 +134,9 @@ def histogram(
     figure = go.Figure(layout=layout(dark))
     note = _note(table, int((~there).sum()), (column, by))
     figure.update_layout(
-        xaxis=_axis(column, note), yaxis_title_text="Conformers", barmode="stack", bargap=0.03
+        xaxis=_axis(column, note), yaxis_title_text=say("figures.conformers"), barmode="stack", bargap=0.03
     )
+    hover = say("figures.count", n="%{y}")
     for place, name, part in _groups(table[there], by):
         counts = np.histogram(part[column].astype(float), edges)[0]
         figure.add_trace(
@@ -145,7 +147,7 @@ def histogram(
                 name=plot_text(name),
                 showlegend=by is not None,
                 marker={"color": colors[place % len(colors)], "line": {"width": 0}},
-                hovertemplate="%{y} conformers<extra>" + (plot_text(name) if by else "") + "</extra>",
+                hovertemplate=f"{hover}<extra>{plot_text(name) if by else ''}</extra>",
             )
         )
     return figure
@@ -204,7 +206,14 @@ def hover_texts(table: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
     first = [f"<b>{plot_text(s)}</b>" for s in table["smiles"]]
     names = [c for c in dict.fromkeys((*HOVER, *columns)) if c != "smiles" and table[c].notna().any()]
     written = [
-        [f"{SHOWN[c].label}: {plot_text(write(c, v))} {SHOWN[c].unit}".rstrip() for v in table[c]]
+        [
+            say(
+                "figures.value",
+                name=SHOWN[c].label,
+                value=f"{plot_text(write(c, v))} {SHOWN[c].unit}".rstrip(),
+            )
+            for v in table[c]
+        ]
         for c in names
     ]
     return ["<br>".join(parts) for parts in zip(first, *written, strict=True)]
@@ -216,10 +225,8 @@ def _check(table: pd.DataFrame, name: str, role: str, allowed: list[str] | None 
         there = ", ".join(c for c in allowed if c in table)
         raise ValueError(f"{role} cannot be {name!r}; it can be {there}")
     if name in TEXT and table[name].nunique() > MAX_CATEGORIES:
-        raise ValueError(
-            f"{SHOWN[name].label} has {table[name].nunique()} different values here, more than "
-            f"{MAX_CATEGORIES}: filter first, or choose another column"
-        )
+        found = table[name].nunique()
+        raise ValueError(say("figures.too_many", column=SHOWN[name].label, n=found, most=MAX_CATEGORIES))
 
 
 def _axis(name: str, note: str = "") -> dict[str, Any]:
@@ -253,5 +260,5 @@ def _note(table: pd.DataFrame, missing: int, columns: tuple[str | None, ...]) ->
     parts = [f"{table.attrs['sampled']}"] if table.attrs.get("sampled") else []
     if missing:
         lacking = [SHOWN[c].label for c in columns if c and table[c].isna().any()]
-        parts.append(f"{missing:,} without {' or '.join(lacking)} not drawn")
+        parts.append(say("figures.missing", n=missing, columns=say("common.or").join(lacking)))
     return " · ".join(parts)

@@ -11,6 +11,7 @@ from nablaviz.data.catalog import Catalog
 from nablaviz.data.conditions import RELATIVE
 from nablaviz.views.columns import NUMERIC, SHOWN
 from nablaviz.views.figures import bin_edges
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.range_filter import RangeFilter
 
@@ -22,7 +23,6 @@ BINS = 40
 LIVE = 50_000
 """Up to so many conformers filters work while a handle is dragged."""
 SUGGESTED = 200
-ACYCLIC = "no rings"
 
 
 class Filters(VBox):
@@ -42,23 +42,28 @@ class Filters(VBox):
         self._catalog = catalog
         self._on_change: Callable[[], None] = lambda: None
         self._quiet = False
+        self._acyclic = say("columns.no_rings")
         varying = [c for c in RANGES if summary["max"][c] > summary["min"][c]][:5]
         self.ranges = {c: self._range(c, summary.loc[c]) for c in (varying if ranges is None else ranges)}
-        self.smarts = _text("substructure", "SMARTS, such as c1ccncc1")
-        self.where = _text("condition", "SQL, such as n_atoms < 12 AND gap > 0.3")
+        self.smarts = _text(say("filters.substructure"), say("filters.smarts_such_as"))
+        self.where = _text(say("filters.condition"), say("filters.sql_such_as"))
         known = catalog.distinct("scaffold", SUGGESTED).index if summary["count"]["scaffold"] else ()
         self.scaffold = Combobox(
-            description="scaffold", placeholder="SMILES, such as c1ccccc1", continuous_update=False,
-            options=[s or ACYCLIC for s in known],
+            description=say("filters.scaffold"), placeholder=say("filters.smiles_such_as"),
+            continuous_update=False,
+            options=[s or self._acyclic for s in known],
         )  # fmt: skip
         splits = catalog.distinct("split")
         self._splits = splits.index.tolist()
         self.split = Dropdown(
-            description="split",
-            options=[("all", -1), *((f"{name} ({n:,})", i) for i, (name, n) in enumerate(splits.items()))],
+            description=say("filters.split"),
+            options=[
+                (say("filters.all"), -1),
+                *((f"{name} ({n:,})", i) for i, (name, n) in enumerate(splits.items())),
+            ],
         )
         self.split.layout.display = None if len(splits) else "none"
-        self.reset = Button(description="Clear filters", tooltip="Show all conformers again")
+        self.reset = Button(description=say("filters.clear"), tooltip=say("filters.clear_does"))
         self.notice = Notice()
         for box in (*self.ranges.values(), self.smarts, self.where, self.scaffold, self.split):
             box.observe(lambda _: self._quiet or self._on_change(), "value")
@@ -82,7 +87,7 @@ class Filters(VBox):
         }
         found |= {n: getattr(self, n).value.strip() for n in ("smarts", "where", "scaffold")}
         found = {n: v for n, v in found.items() if v}
-        if found.get("scaffold") == ACYCLIC:
+        if found.get("scaffold") == self._acyclic:
             found["scaffold"] = ""
         return found if self.split.value < 0 else found | {"split": self._splits[self.split.value]}
 
@@ -95,6 +100,20 @@ class Filters(VBox):
         self.split.value = -1
         self._quiet = False
         self._on_change()
+
+    def keep(self, column: str, value: Any) -> None:
+        """Let one value of a column pass, beside what is set already."""
+        if column == "scaffold":
+            self.scaffold.value = value or self._acyclic
+        elif column == "split" and value in self._splits:
+            self.split.value = self._splits.index(value)
+        elif column in self.ranges:
+            self.ranges[column].value = [value, value]
+        else:
+            text = str(value).replace("'", "''")
+            more = f"{column} = '{text}'" if isinstance(value, str) else f"{column} = {value}"
+            now = self.where.value.strip()
+            self.where.value = f"({now}) AND {more}" if now else more
 
     def draw(self) -> None:
         """Bring the histograms up to date with the filters."""

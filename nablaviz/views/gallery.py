@@ -9,6 +9,7 @@ import numpy as np
 from ipywidgets import HTML, Box, Button, VBox
 
 from nablaviz.data.dataset import Dataset
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.selection import stepped
 from nablaviz.views.viewer import Viewer
@@ -36,8 +37,8 @@ class Gallery(VBox):
         self._selection: list[int] = []
         self._page = 0
         self._on_select: Callable[[list[int]], None] = lambda rows: None
-        self.before = Button(icon="chevron-left", tooltip="The ones before")
-        self.after = Button(icon="chevron-right", tooltip="The next ones")
+        self.before = Button(icon="chevron-left", tooltip=say("gallery.before"))
+        self.after = Button(icon="chevron-right", tooltip=say("gallery.after"))
         self.said = HTML()
         self.notice = Notice()
         self.before.on_click(lambda _: self._turn(self._page - 1))
@@ -81,7 +82,7 @@ class Gallery(VBox):
             (card.add_class if active else card.remove_class)("nablaviz-active")
 
     def _card(self, place: int) -> Box:
-        viewer, caption = Viewer(height="130px"), Button(tooltip="Select this conformer")
+        viewer, caption = Viewer(height="130px"), Button(tooltip=say("gallery.select"))
         caption.on_click(lambda _: self._choose(place))
         viewer.observe(lambda change: self._pick(place, viewer, change["new"]), "picked")
         card = VBox([viewer, caption])
@@ -103,7 +104,9 @@ class Gallery(VBox):
         self.before.disabled, self.after.disabled = self._page == 0, self._page == pages - 1
         first = self._page * PAGE
         of = len(self._ranked)
-        self.said.value = f"{first + 1}–{min(first + PAGE, of)} of the worst {of}" if of else "none"
+        last = min(first + PAGE, of)
+        shown = say("gallery.shown", first=first + 1, last=last, n=of)
+        self.said.value = shown if of else say("gallery.none")
         with self.notice.guard():
             for place, card in enumerate(self.cards):
                 viewer, caption = card.children

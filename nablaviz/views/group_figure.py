@@ -10,6 +10,7 @@ import numpy as np
 from nablaviz.studies.averages import interval
 from nablaviz.views.error_figures import MARKED, SELECTED, Drawing, axes, ring
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, layout, plot_text
+from nablaviz.views.language import say, term
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def groups_drawing(
     means.index = members.columns
     order = means.mean(axis=1).dropna().sort_values(ascending=False).index
     left_out, order = len(order) - CATEGORIES, list(order[:CATEGORIES])
-    notes = [f"the {CATEGORIES} with the largest errors; {left_out} more"] if left_out > 0 else []
+    notes = [say("errors.largest", n=CATEGORIES, more=left_out)] if left_out > 0 else []
     for place, (name, values) in enumerate(errors.items()):
         lines = []
         for group in order:
@@ -57,8 +58,11 @@ def groups_drawing(
             lines.append((*interval(own.sum().to_numpy(), own.count().to_numpy(), 0.95, 500, 0), own))
         value, low, high = (np.array([line[k] for line in lines], dtype=float) for k in range(3))
         texts = [
-            f"<b>{plot_text(group)}</b><br>{mean:.3g} {unit}<br>{own.ngroups} molecules, "
-            f"{int(own.count().sum())} conformers" + (f"<br>{plot_text(name)}" if several else "")
+            f"<b>{plot_text(term(group))}</b><br>"
+            + say(
+                "errors.group", mean=f"{mean:.3g}", unit=unit, molecules=own.ngroups, n=int(own.count().sum())
+            )
+            + (f"<br>{plot_text(name)}" if several else "")
             for group, (mean, *_, own) in zip(order, lines, strict=True)
         ]
         shift = 0.14 * (2 * place - 1) if several else 0.0
@@ -71,7 +75,7 @@ def groups_drawing(
                      "arrayminus": np.nan_to_num(value - low), "thickness": 1.5, "width": 3},
         )  # fmt: skip
     axes(figure, (title, ""), notes)
-    names = [plot_text(group, 24) for group in order]
+    names = [plot_text(term(group), 24) for group in order]
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=names, range=[len(order) - 0.4, -0.6])
     figure.update_xaxes(rangemode="tozero")
 

@@ -12,6 +12,7 @@ import numpy as np
 from nablaviz.chem.basis import Layout
 from nablaviz.molecule import SYMBOLS
 from nablaviz.views.figures import SCALE, ink, layout, plot_text
+from nablaviz.views.language import say
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -158,8 +159,8 @@ def _signed(matrix: np.ndarray, unit: str, dark: bool) -> tuple[dict[str, Any], 
     end = float(np.percentile(magnitudes, SHOWN_PART)) or float(magnitudes.max()) or 1.0
     tones = DIVERGING_DARK if dark else DIVERGING
     scale = list(zip((0.0, 0.25, 0.5, 0.75, 1.0), tones, strict=True))
-    beyond = np.mean(magnitudes > end)
-    note = f"colours end at ±{float(f'{end:.2g}'):,g} {unit}, {beyond:.1%} are beyond" if beyond else ""
+    beyond, written = np.mean(magnitudes > end), f"{float(f'{end:.2g}'):,g}"
+    note = say("matrix.ends", end=written, unit=unit, part=f"{beyond:.1%}") if beyond else ""
     colors = {"z": matrix.astype(np.float32), "zmin": -end, "zmax": end, "zmid": 0, "colorscale": scale}
     return colors, note
 
@@ -169,7 +170,8 @@ def _logarithmic(matrix: np.ndarray) -> tuple[dict[str, Any], str]:
     values = np.log10(np.maximum(magnitudes, FLOOR)).astype(np.float32)
     low, high = float(np.percentile(values, 100 - SHOWN_PART)), float(values.max())
     below = np.mean(values < low)
-    note = f"colours begin at {low:.1f}, {below:.1%} are below".replace("-", "−") if below else ""
+    start = f"{low:.1f}".replace("-", "−")
+    note = say("matrix.begins", low=start, part=f"{below:.1%}") if below else ""
     return {"z": values, "zmin": low, "zmax": max(high, low + 1e-3), "colorscale": SCALE}, note
 
 

@@ -13,6 +13,7 @@ from nablaviz.data.catalog import Catalog
 from nablaviz.studies.analysis import Analysis, analyse
 from nablaviz.studies.predictions import Source, predict
 from nablaviz.views.background import Background, Tell
+from nablaviz.views.language import phrase, say
 from nablaviz.views.notice import Notice
 from nablaviz.views.progress import Progress
 
@@ -39,7 +40,7 @@ class Judging(VBox):
         self._predicting = False
         self.notice, self.progress = Notice(), Progress()
         self.background = Background(
-            lambda text, part=None: self.progress.say(text, part, self.stop), self.progress.clear
+            lambda text, part=None: self.progress.say(phrase(text), part, self.stop), self.progress.clear
         )
         super().__init__([self.notice, self.progress])
 
@@ -57,11 +58,11 @@ class Judging(VBox):
         counts = {name: sum(map(len, parts)) for name, parts in self._parts.items()}
         if self._predicting and any(counts.values()):
             self._predicting = False
-            said = " and ".join(f"{n:,} of {total:,} conformers by {name}" for name, n in counts.items() if n)
-            self.notice.say(f"Stopped: {said} were predicted, drawn at random.", "info")
+            parts = [say("judging.predicted", n=n, total=total, name=name) for name, n in counts.items() if n]
+            self.notice.say(say("judging.stopped", said=say("common.and").join(parts)), "info")
             self.background.start(self._analyse, self._done)
         else:
-            self.progress.offer("Stopped.", self.start)
+            self.progress.offer(say("common.stopped"), self.start)
 
     def _predict(self, tell: Tell) -> Analysis:
         cache = BaselineCache(default_folder(), processes=1)

@@ -18,6 +18,7 @@ from nablaviz.studies.study import FILE, Study, create, read
 from nablaviz.views.background import Background, Tell
 from nablaviz.views.comparison_export import new_file, write_text
 from nablaviz.views.curve_view import CurveView, Source
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.panel import Panel
 from nablaviz.views.progress import Progress
@@ -77,7 +78,7 @@ class LearningCurvesPanel(Panel):
         there = (self.folder / FILE).exists()
         self.head = HTML()
         self.form = StudyForm(study or (read(self.folder) if there else FIRST), self.start, self.estimate)
-        self.setup = Accordion([self.form], titles=("Models, sizes, seeds, budget",))
+        self.setup = Accordion([self.form], titles=(say("study.setup"),))
         self.setup.selected_index = None if there and study is None else 0
         self.waiting = Progress()
         self.status = StudyStatus(
@@ -86,13 +87,11 @@ class LearningCurvesPanel(Panel):
         self.curves = CurveView()
         self.run = RunView()
         self.second = Text(
-            description="beside", placeholder="folder of a second study", continuous_update=False
+            description=say("study.beside"), placeholder=say("study.second"), continuous_update=False
         )
-        self.file = Text("learning-curves", description="save as")
-        self.save_table = Button(description="Table (CSV)", tooltip="Write the results of all runs")
-        self.save_figure = Button(
-            description="Figure (HTML)", tooltip="A page that needs neither kernel nor network"
-        )
+        self.file = Text("learning-curves", description=say("study.save_as"))
+        self.save_table = Button(description=say("study.table"), tooltip=say("study.table_does"))
+        self.save_figure = Button(description=say("study.figure"), tooltip=say("study.figure_does"))
         self.notice = Notice()
         foot = Box([self.second, self.file, self.save_table, self.save_figure])
         foot.add_class("nablaviz-line")
@@ -133,13 +132,15 @@ class LearningCurvesPanel(Panel):
         """The curves as they are drawn."""
         return self.curves.figure
 
-    def start(self, study: Study | None = None) -> None:
+    def start(self, study: Study | None = None, *, workers: int | None = None) -> None:
         """Make the study, or change it, and run it in the background; what has been finished is kept.
 
         Parameters
         ----------
         study
             By default what the form says.
+        workers
+            Processes; by default so many as there are cores, and memory allows.
 
         Raises
         ------
@@ -147,7 +148,7 @@ class LearningCurvesPanel(Panel):
             If it cannot be run, or another is being run in the folder.
         """
         create(self.folder, study or self.form.study)
-        engine.start(self.folder)
+        engine.start(self.folder, workers=workers)
         self.setup.selected_index = None
         self._show_head()
         self.watch.look()
@@ -163,7 +164,7 @@ class LearningCurvesPanel(Panel):
         wanted = study or self.form.study
 
         def work(tell: Tell) -> pd.DataFrame:
-            tell("Timing a few steps of each model…")
+            tell(say("study.timing"))
             return estimate(wanted)
 
         self.background.start(work, self._estimated)
@@ -237,9 +238,9 @@ class LearningCurvesPanel(Panel):
 
     def _show_head(self) -> None:
         there = (self.folder / FILE).exists()
-        data = f"trained on {read(self.folder).data}" if there else "a new study: set it up and press Start"
+        data = say("study.trained_on", data=read(self.folder).data) if there else say("study.new")
         self.head.value = (
-            f'<div class="nablaviz-head"><b>Learning curves</b>'
+            f'<div class="nablaviz-head"><b>{say("study.head")}</b>'
             f"<span>{html.escape(str(self.folder))}</span><span>{html.escape(data)}</span></div>"
         )
 
@@ -257,7 +258,7 @@ class LearningCurvesPanel(Panel):
     def _estimated(self, done: Future[Any]) -> None:
         with self.form.notice.guard():
             seconds = done.result()["seconds"].sum()
-            self.form.notice.say(f"About {duration(seconds)} of computing in all.", "info")
+            self.form.notice.say(say("study.about", time=duration(seconds)), "info")
 
     def _stop_waiting(self) -> None:
         self.background.stop()
@@ -266,10 +267,10 @@ class LearningCurvesPanel(Panel):
         with self.notice.guard():
             name = self.file.value.strip()
             if not name:
-                raise ValueError("The file needs a name.")
+                raise ValueError(say("common.name_needed"))
             path = Path(name).expanduser().with_suffix(suffix)
             write(path)
-            self.notice.say(f"Saved {path} ({path.stat().st_size / 1000:,.0f} kB).", "info")
+            self.notice.say(say("common.saved_size", path=path, size=path.stat().st_size / 1000), "info")
 
 
 @dataclass(frozen=True)

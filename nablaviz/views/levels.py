@@ -11,6 +11,7 @@ import traitlets
 
 from nablaviz.chem.matching import Matching
 from nablaviz.chem.orbitals import Orbitals
+from nablaviz.views.words import Words
 
 STATIC = Path(__file__).parent / "static"
 
@@ -35,6 +36,9 @@ class Levels(anywidget.AnyWidget):
 
     height = traitlets.Int(420).tag(sync=True)
     """In pixels; the width is that of the panel."""
+
+    words = Words("levels")
+    """Its texts."""
 
     def on_ahead(self, callback: Callable[[int], None]) -> None:
         """Call ``callback(pair)`` with a pair likely to be selected next: pointed at, or one step away."""

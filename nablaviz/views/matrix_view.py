@@ -9,6 +9,7 @@ from ipywidgets import HTML, Dropdown, VBox
 from nablaviz.chem import basis
 from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.views.heat_map import atom_pair, matrix_map, outline
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
 
@@ -27,13 +28,11 @@ class MatrixView(VBox):
         self._atoms: tuple[int, ...] = ()
         self._dark = False
         self._on_pair: Callable[[tuple[int, int]], None] = lambda pair: None
-        self.matrix = Dropdown(description="matrix")
+        self.matrix = Dropdown(description=say("matrix.matrix"))
         self.matrix.add_class("nablaviz-control")
         self.plot = Plot(height=height)
         self.notice = Notice()
-        self.said = HTML(
-            "Click a block to mark its two atoms in 3D; pick two atoms in 3D to outline their block."
-        )
+        self.said = HTML(say("matrix.hint"))
         self.said.add_class("nablaviz-hint")
         super().__init__([self.matrix, self.plot, self.notice, self.said])
         self.add_class("nablaviz-matrix")
@@ -51,7 +50,7 @@ class MatrixView(VBox):
             ours, theirs = shown.names
             options = [
                 (ours, "reference"), (theirs, "other"), (f"{theirs} − {ours}", "difference"),
-                (f"|{theirs} − {ours}|, logarithmic", "logarithmic"),
+                (say("matrix.logarithmic", of=f"|{theirs} − {ours}|"), "logarithmic"),
             ]  # fmt: skip
         chosen = self.matrix.value
         if chosen is None or isinstance(self._shown, Solution):

@@ -8,6 +8,7 @@ from ipywidgets import HTML, Box, FloatLogSlider, IntSlider, VBox
 from nablaviz.chem.comparison import solution
 from nablaviz.chem.noise import BASES, perturbed, response
 from nablaviz.molecule import Conformer
+from nablaviz.views.language import say, term
 from nablaviz.views.noise_figure import noise_figure
 from nablaviz.views.panel import Panel
 from nablaviz.views.plot import Plot
@@ -43,10 +44,10 @@ class Noise(Panel):
         self._curves = response(self.exact, sizes, draws)
         self.size = FloatLogSlider(
             1.0, base=10, min=SMALLEST + 3, max=LARGEST + 3, step=0.05,
-            description="noise (mEh)", readout_format=".3g",
+            description=say("noise.size"), readout_format=".3g",
             layout={"flex": "2 1 300px", "max_width": "460px"},
         )  # fmt: skip
-        self.draw = IntSlider(0, 0, 99, description="draw")
+        self.draw = IntSlider(0, 0, 99, description=say("noise.draw"))
         self.plot = Plot(height=height)
         self.errors = HTML()
         self.errors.add_class("nablaviz-tables")
@@ -67,5 +68,5 @@ class Noise(Panel):
         self.plot.show(noise_figure(comparisons, self._curves, size, dark=self.theme.dark))
         errors = comparisons[0].errors[["measure", "unit"]].copy()
         for basis, comparison in zip(BASES, comparisons, strict=True):
-            errors[f"noise, {BASES[basis]}"] = comparison.errors["value"]
+            errors[say("noise.in_basis", basis=term(BASES[basis]))] = comparison.errors["value"]
         self.errors.value = error_table(errors)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nablaviz.chem.noise import BASES
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, ink, layout, plot_text
+from nablaviz.views.language import say, term
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 BELOW, ABOVE = 0.35, 0.3
 """Eh below the HOMO and above the LUMO where the levels end."""
 
-MEASURES = {"|Δgap|": ("solid", "circle"), "mean |Δε|, occupied": ("dot", "square")}
-"""Errors that are drawn against the size of the noise: their dashes and symbols."""
+MEASURES = {
+    "|Δgap|": ("|Δgap|", "solid", "circle"),
+    "mean |Δε|, occupied": ("mean |Δε|", "dot", "square"),
+}
+"""Errors that are drawn against the size of the noise: short names, dashes and symbols."""
 
 HALF = 0.36
 """Half the width of a level, in columns."""
@@ -57,14 +61,14 @@ def noise_figure(
     figure.update_layout(
         xaxis={
             "domain": [0, 0.4], "range": [-0.5, 2.5], "showgrid": False, "tickmode": "array",
-            "tickvals": [0, 1, 2], "ticktext": ["exact", *(f"noise,<br>{name}" for name in BASES.values())],
+            "tickvals": [0, 1, 2], "ticktext": [say("noise.exact"), *map(_column, BASES.values())],
         },
         yaxis={"title": {"text": "ε (Eh)"}, "range": [exact.homo - BELOW, exact.lumo + ABOVE]},
         xaxis2={
             "domain": [0.52, 1], "anchor": "y2", "type": "log", "dtick": 1, "range": decades,
-            "title": {"text": "Size of the noise (mEh)"},
+            "title": {"text": say("noise.size_axis")},
         },
-        yaxis2={"anchor": "x2", "type": "log", "dtick": 1, "title": {"text": "Error (mEh)"}},
+        yaxis2={"anchor": "x2", "type": "log", "dtick": 1, "title": {"text": say("noise.error_axis")}},
         legend={
             "orientation": "v", "x": 1, "xanchor": "right", "y": 0.01, "yanchor": "bottom",
             "font": {"size": 11},
@@ -72,6 +76,10 @@ def noise_figure(
         hovermode="closest", uirevision="noise", margin={"t": 30, "b": 56},
     )  # fmt: skip
     return figure
+
+
+def _column(basis: str) -> str:
+    return say("noise.column", basis=term(basis))
 
 
 def _levels(side: Solution, column: int, color: str) -> list[dict[str, Any]]:
@@ -96,25 +104,26 @@ def _curves(curves: pd.DataFrame, comparison: Comparison, size: float, color: st
     here = comparison.errors.set_index("measure")["value"]
     basis = BASES[curves["basis"].iloc[0]]
     traces: list[dict[str, Any]] = []
-    for measure, (dash, symbol) in MEASURES.items():
+    for measure, (short, dash, symbol) in MEASURES.items():
         low, middle, high = (curves.groupby("size")[measure].quantile(q) * 1e3 for q in (1 / 6, 1 / 2, 5 / 6))
+        draw = plot_text(say("noise.this_draw", measure=term(measure)))
         common = {"type": "scatter", "xaxis": "x2", "yaxis": "y2"}
         traces.append(common | {
             "mode": "lines+markers", "x": middle.index * 1e3, "y": middle,
-            "name": plot_text(f"{measure.removesuffix(', occupied')}, {basis}"),
+            "name": plot_text(say("noise.curve", measure=term(short), basis=term(basis))),
             "error_y": {
                 "type": "data", "array": high - middle, "arrayminus": middle - low, "thickness": 1,
                 "width": 2,
             },
             "line": {"color": color, "width": 1.6, "dash": dash},
             "marker": {"color": color, "size": 6, "symbol": symbol},
-            "hovertemplate": "%{x:.3~g} mEh of noise: %{y:.3~g} mEh<extra></extra>",
+            "hovertemplate": say("noise.point", x="%{x:.3~g}", y="%{y:.3~g}") + "<extra></extra>",
         })  # fmt: skip
         traces.append(common | {
             "mode": "markers", "x": [size * 1e3], "y": [here[measure] * 1e3], "showlegend": False,
             "marker": {
                 "color": color, "size": 14, "symbol": "star", "line": {"color": "#ffffff", "width": 1},
             },
-            "hovertemplate": f"this draw, {plot_text(measure)}: %{{y:.3~g}} mEh<extra></extra>",
+            "hovertemplate": f"{draw}: %{{y:.3~g}} mEh<extra></extra>",
         })  # fmt: skip
     return traces

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from ipywidgets import HTML
 
+from nablaviz.views.language import say
+
 EXPECTED = (ValueError, OSError, LookupError, MemoryError)
 """Errors whose message is meant to be read: of the file, of what was typed."""
 
@@ -65,4 +67,4 @@ class Notice(HTML):
             self.say(str(fault) or type(fault).__name__)
         except Exception as fault:
             logging.getLogger("nablaviz").exception("a fault in a panel")
-            self.say(f"{type(fault).__name__}: {fault} (unexpected; the traceback is in the log)")
+            self.say(say("common.unexpected", fault=f"{type(fault).__name__}: {fault}"))

@@ -18,6 +18,7 @@ from nablaviz.chem.isosurface import enclosing_isovalue
 from nablaviz.molecule import Molecule
 from nablaviz.views.atom_paint import PAINTS, Painted, paints
 from nablaviz.views.background import Background, Tell
+from nablaviz.views.language import choices, say
 from nablaviz.views.notice import Notice
 from nablaviz.views.pair_fields import (
     DIFFERENCE_COLORS,
@@ -32,7 +33,6 @@ from nablaviz.views.surface import STYLES, Surface, slider_range
 from nablaviz.views.surfaces_ahead import KEPT
 from nablaviz.views.viewer import Viewer, link_cameras
 
-FIELDS = {"orbital": "orbital", "density": "electron density", "potential": "potential on the density"}
 ISOVALUES = {"orbital": 0.04, "density": 0.03, "potential": 0.004}
 """Where each field's surface is at first: bohr^(-3/2), e/bohr³."""
 
@@ -72,17 +72,17 @@ class OrbitalViews(VBox):
         self.titles = HTML()
         self.titles.add_class("nablaviz-titles")
         self.notice = Notice()
-        self.field = Dropdown(options=[(text, name) for name, text in FIELDS.items()], description="show")
+        self.field = Dropdown(options=choices("orbitals.", ISOVALUES), description=say("orbitals.show"))
+        enclosing = [(say("orbitals.encloses", part=share), share) for share in ENCLOSED]
         self.enclosed = Dropdown(
-            options=[("fixed", 0.0), *((f"encloses {share:.0%}", share) for share in ENCLOSED)],
-            description="isovalue",
-            tooltip="Keep the isovalue, or choose it so that the surface encloses so much",
+            options=[(say("orbitals.fixed"), 0.0), *enclosing],
+            description=say("orbitals.isovalue"),
+            tooltip=say("orbitals.isovalue_does"),
         )
-        self.style_of = Dropdown(options=STYLES, description="surface")
-        self.opacity = FloatSlider(
-            0.75, min=0.1, max=1, step=0.05, description="opacity", readout=False, continuous_update=False
-        )
-        self.paint = Dropdown(options=[(text, name) for name, text in PAINTS.items()], description="atoms")
+        self.style_of = Dropdown(options=choices("orbitals.", STYLES), description=say("orbitals.surface"))
+        self.opacity = FloatSlider(0.75, min=0.1, max=1, step=0.05, description=say("orbitals.opacity"))
+        self.opacity.readout = self.opacity.continuous_update = False
+        self.paint = Dropdown(options=choices("paint.", PAINTS), description=say("orbitals.atoms"))
         controls = (self.field, self.enclosed, self.style_of, self.opacity, self.paint)
         for control in controls:
             control.add_class("nablaviz-control")
@@ -160,14 +160,14 @@ class OrbitalViews(VBox):
         return fields
 
     def _compute(self, kind: str) -> None:
-        shown, text = self._shown, FIELDS[kind]
+        shown, text = self._shown, say(f"orbitals.{kind}")
         assert shown is not None
 
         def work(tell: Tell) -> PairFields:
-            tell(f"Computing the {text}…")
+            tell(say("orbitals.computing", what=text))
             if kind == "density":
                 return density_fields(shown)
-            return potential_fields(shown, lambda part: tell(f"Computing the {text}: {part:.0%}"))
+            return potential_fields(shown, lambda part: tell(say("orbitals.part", what=text, part=part)))
 
         def done(found: Future[PairFields]) -> None:
             with self.notice.guard():
@@ -238,7 +238,7 @@ class OrbitalViews(VBox):
         try:
             return enclosing_isovalue(fields.reference, share, electrons)
         except ValueError as fault:  # a diffuse orbital reaches out of its box
-            self.notice.say(f"{fault}: the isovalue is {self.isovalues[kind]}", "info")
+            self.notice.say(say("orbitals.not_enclosed", fault=fault, isovalue=self.isovalues[kind]), "info")
             return self.isovalues[kind]
 
     def _choose_field(self) -> None:

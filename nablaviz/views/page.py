@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from anywidget import AnyWidget
 from ipywidgets import Widget
 
+from nablaviz.views.language import language, say
 from nablaviz.views.surface import compact
 from nablaviz.views.viewer import Viewer
 
@@ -36,6 +37,7 @@ def page(
     title: str,
     states: Mapping[str, State] | None = None,
     tables: Mapping[str, pd.DataFrame] | None = None,
+    buttons: bool = True,
 ) -> str:
     """A page that shows the widgets as they are now.
 
@@ -54,6 +56,8 @@ def page(
         By name; the first is shown at first. A value is as the trait holds it, bytes included.
     tables
         Shown below the widgets, by what is written above each.
+    buttons
+        Whether there is one for each state; without, a widget of the page is to switch between them.
 
     Raises
     ------
@@ -92,8 +96,9 @@ def page(
         table.to_html(border=0).replace(">", f"><caption>{html.escape(caption)}</caption>", 1)
         for caption, table in (tables or {}).items()
     )
+    texts = " ".join(f'data-{name}="{html.escape(say(f"page.{name}"))}"' for name in ("only", "old"))
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{language()}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -103,8 +108,8 @@ def page(
 </head>
 <body>
 <h1>{html.escape(title)}</h1>
-<nav></nav>
-<p id="said" role="status"><noscript>This page needs JavaScript.</noscript></p>
+<nav{"" if buttons else ' style="display: none"'}></nav>
+<p id="said" role="status" {texts}><noscript>{say("page.script")}</noscript></p>
 <main>{figures}</main>
 {sheets}
 <script type="text/plain" id="data">{_pack(content)}</script>

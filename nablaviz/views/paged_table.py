@@ -12,6 +12,7 @@ import traitlets
 
 from nablaviz.views.columns import NUMERIC, SHOWN, write
 from nablaviz.views.selection import clicked, place, spanned, stepped
+from nablaviz.views.words import Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,9 @@ class PagedTable(anywidget.AnyWidget):
 
     n_hidden = traitlets.Int(0).tag(sync=True)
     """Selected rows that are on no page."""
+
+    words = Words("table")
+    """Its texts."""
 
     sort = traitlets.Unicode("").tag(sync=True)
     """Column that the rows are sorted by; empty for none."""

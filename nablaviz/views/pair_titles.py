@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nablaviz.chem.comparison import Comparison, Solution
 from nablaviz.views.energy_units import write_energy, write_number
+from nablaviz.views.language import say
 
 
 def orbital_titles(shown: Comparison | Solution, number: int, factor: int = 1) -> list[tuple[str, str]]:
@@ -20,36 +21,34 @@ def orbital_titles(shown: Comparison | Solution, number: int, factor: int = 1) -
         return [(shown.name, _orbital(shown, number))]
     i, j = shown.matching.pairs[number].tolist()
     shift = write_energy(float(shown.matching.differences[number]), signed=True)
+    overlap = f"{shown.matching.overlaps[number]:.3f}"
     return [
         (shown.names[0], _orbital(shown.reference, i)),
         (shown.names[1], _orbital(shown.other, j)),
-        (f"difference{_times(factor)}", f"overlap {shown.matching.overlaps[number]:.3f}, Δε {shift}"),
+        (_difference(factor), say("orbitals.overlap", overlap=overlap, shift=shift)),
     ]
 
 
 def density_titles(shown: Comparison | Solution, factor: int = 1) -> list[tuple[str, str]]:
     """The same for electron densities."""
+    said = say("orbitals.density")
     if isinstance(shown, Solution):
-        return [(shown.name, "electron density")]
+        return [(shown.name, said)]
     ours, theirs = shown.names
-    return [
-        (ours, "electron density"),
-        (theirs, "electron density"),
-        (f"difference{_times(factor)}", "of the density"),
-    ]
+    return [(ours, said), (theirs, said), (_difference(factor), say("orbitals.of_density"))]
 
 
 def potential_titles(shown: Comparison | Solution) -> list[tuple[str, str]]:
     """The same for electrostatic potentials on densities."""
-    said = "potential on the density"
+    said = say("orbitals.potential")
     if isinstance(shown, Solution):
         return [(shown.name, said)]
     ours, theirs = shown.names
-    return [(ours, said), (theirs, said), ("difference", f"of the potential, on the density of {ours}")]
+    return [(ours, said), (theirs, said), (_difference(), say("orbitals.of_potential", name=ours))]
 
 
-def _times(factor: int) -> str:
-    return f" ×{factor:,}" if factor > 1 else ""
+def _difference(factor: int = 1) -> str:
+    return say("orbitals.difference") + (f" ×{factor:,}" if factor > 1 else "")
 
 
 def _orbital(side: Solution, level: int) -> str:

@@ -19,11 +19,15 @@ from ipywidgets import Widget, widget_serialization
 
 from nablaviz.views.library import library
 from nablaviz.views.selection import inside_polygon
+from nablaviz.views.words import Words
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 STATIC = Path(__file__).parent / "static"
+
+Ends = tuple[float, float]
+"""What an axis shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +73,19 @@ class Plot(anywidget.AnyWidget):
     height = traitlets.Int(400).tag(sync=True)
     """In pixels; the width is that of the panel."""
 
+    words = Words("plot")
+    """Its texts."""
+
+    zooms = traitlets.Bool(False).tag(sync=True)
+    """Whether what is zoomed to is told, and drawn anew from here; boxes and lassos are not drawn then."""
+
     tick = traitlets.Int(0).tag(sync=True)
     """Counts what was sent; the browser writes what it has drawn last into ``data-drawn``."""
 
     def __init__(self, **traits: Any) -> None:
         self._on_click: Callable[[int, bool], None] = lambda row, toggle: None
         self._on_region: Callable[[Region], None] = lambda region: None
+        self._on_zoom: Callable[[Any], None] = lambda ranges: None
         super().__init__(library=library("plotly", _plotly), **traits)
         self.on_msg(self._receive)
 
@@ -100,6 +111,10 @@ class Plot(anywidget.AnyWidget):
         """Call ``callback(region)`` when a box or a lasso is drawn."""
         self._on_region = callback
 
+    def on_zoom(self, callback: Callable[[tuple[Ends, Ends] | None], None]) -> None:
+        """Call ``callback((x, y))`` with the ends of both axes, or with None for the whole."""
+        self._on_zoom = callback
+
     def _receive(self, _: Any, content: dict[str, Any], __: list[memoryview]) -> None:
         if content.get("kind") == "click":
             self._on_click(int(content["row"]), bool(content["toggle"]))
@@ -107,3 +122,9 @@ class Plot(anywidget.AnyWidget):
             # on an axis of categories the ends are places in their order
             x, y = (np.asarray(content[axis], dtype=float) for axis in "xy")
             self._on_region(Region(content["shape"], x, y, [int(row) for row in content["rows"]]))
+        elif content.get("kind") == "zoom":
+            ends = content.get("ranges")
+            if ends is not None:
+                (left, right), (low, high) = ends
+                ends = (float(left), float(right)), (float(low), float(high))
+            self._on_zoom(ends)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from ipywidgets import HTML, Box, Button, FloatProgress
 
+from nablaviz.views.language import say
+
 CONVERGED = 9
 """An SCF ends when the energy changes by less than 10 to minus this, Eh."""
 
@@ -23,7 +25,7 @@ class Progress(Box):
     def __init__(self) -> None:
         self.bar = FloatProgress(0, min=0, max=1)
         self.text = HTML()
-        self.button = Button(description="Stop")
+        self.button = Button(description=say("common.stop"))
         self._press: Callable[[], None] = lambda: None
         self.button.on_click(lambda _: self._press())
         super().__init__([self.bar, self.text, self.button])
@@ -32,11 +34,11 @@ class Progress(Box):
 
     def say(self, text: str, part: float | None, stop: Callable[[], None]) -> None:
         """Show how far it is: ``part`` is 0 to 1, or unknown; ``stop`` is what the button does."""
-        self._show(text, part, "Stop", stop)
+        self._show(text, part, say("common.stop"), stop)
 
     def offer(self, text: str, start: Callable[[], None]) -> None:
         """Say why it does not run; ``start`` is what the button does."""
-        self._show(text, None, "Start again", start)
+        self._show(text, None, say("common.start_again"), start)
 
     def clear(self) -> None:
         """Say nothing."""

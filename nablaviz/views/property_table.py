@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 from nablaviz.views.energy_units import write_energy, write_number
+from nablaviz.views.language import say, term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +42,19 @@ def property_table(properties: pd.DataFrame, names: Sequence[str]) -> str:
         Of the one or the two Hamiltonians.
     """
     columns = ["value"] if len(names) == 1 else ["reference", "other"]
-    head = ["Property", "", *names, *(["Difference"] if len(names) > 1 else [])]
+    head = [
+        say("properties.property"),
+        "",
+        *names,
+        *([say("properties.difference")] if len(names) > 1 else []),
+    ]
     lines = []
     for line in properties.dropna(subset=columns, how="all").to_dict("records"):
         unit = line["unit"]
         cells = [write_number(line[column], DECIMALS[unit]) for column in columns]
         if len(names) > 1:
             cells.append(_difference(line["difference"], unit))
-        lines.append((line["property"], unit, *cells))
+        lines.append((term(line["property"]), unit, *cells))
     return _table(head, lines)
 
 
@@ -62,10 +68,10 @@ def error_table(errors: pd.DataFrame) -> str:
     """
     names = [name for name in errors.columns if name not in ("measure", "unit")]
     lines = [
-        (line["measure"], "", *(_difference(line[name], line["unit"], signed=False) for name in names))
+        (term(line["measure"]), "", *(_difference(line[name], line["unit"], signed=False) for name in names))
         for line in errors.to_dict("records")
     ]
-    return _table(["Error", "", *([""] if names == ["value"] else names)], lines)
+    return _table([say("properties.error"), "", *([""] if names == ["value"] else names)], lines)
 
 
 def _difference(value: float, unit: str, signed: bool = True) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from nablaviz.views.words import Words
+
 STATIC = Path(__file__).parent / "static"
 
 
@@ -42,6 +44,9 @@ class RangeFilter(anywidget.AnyWidget):
 
     live = traitlets.Bool(True).tag(sync=True)
     """Whether to filter while a handle is dragged, or when it is let go."""
+
+    words = Words("range")
+    """Its texts."""
 
     value: Any = traitlets.List(None, [None, None], minlen=2, maxlen=2).tag(sync=True)
     """Lowest and highest value that pass, ``None`` for no limit."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Box, Button, VBox
 
 from nablaviz.data.dataset import Dataset
-from nablaviz.models.history import HISTORY
-from nablaviz.models.loop import MODEL
+from nablaviz.models.history import HISTORY, MODEL
 from nablaviz.studies.learning_curves import SPLITS
 from nablaviz.studies.results import conformer_errors, losses
 from nablaviz.studies.state import read_state
@@ -18,9 +17,10 @@ from nablaviz.studies.study import Run, Study, find
 from nablaviz.studies.subsets import TRAIN
 from nablaviz.units import HARTREE2KCAL
 from nablaviz.views.compare import ComparisonPanel
-from nablaviz.views.curve_figure import loss_figure, worst_figure
+from nablaviz.views.language import say, term
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot
+from nablaviz.views.run_figures import loss_figure, worst_figure
 from nablaviz.views.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class RunView(VBox):
         self.worst = Plot(height=330)
         self.worst_title = HTML()
         self.worst.on_click(lambda row, toggle: self.inspect(row))
-        self.shut = Button(description="✕", tooltip="Close this run")
+        self.shut = Button(description="✕", tooltip=say("run.close"))
         self.shut.on_click(lambda _: self.hide())
         self.notice = Notice()
         self.conformer = VBox()
@@ -115,10 +115,8 @@ class RunView(VBox):
         assert self.run is not None
         table = self._worst()
         there = len(table) > 0
-        split = SPLITS.get(self._split, self._split)
-        said = (
-            f"Worst of the {split}: click one" if there else "The errors of its conformers are not there yet."
-        )
+        split = term(SPLITS.get(self._split, self._split))
+        said = say("run.worst", split=split) if there else say("run.no_errors")
         self.worst_title.value = f"<h4>{html.escape(said)}</h4>"
         self.worst.layout.display = None if there else "none"
         if there:
@@ -135,7 +133,7 @@ class RunView(VBox):
         except FileNotFoundError:
             return pd.DataFrame()
         if self._metric not in table:
-            self.notice.say(f"{self._metric} is not a measure of single conformers", "info")
+            self.notice.say(say("run.no_measure", metric=self._metric), "info")
             return pd.DataFrame()
         return table[table["split"] == self._split].nlargest(WORST, self._metric)
 
@@ -152,12 +150,13 @@ class RunView(VBox):
             self._shut()
             table = conformer_errors(self._folder, self.run.name)
             if "hamiltonian_mae" in table and table["hamiltonian_mae"].notna().any():
-                other = str(self.run.folder / MODEL)
+                weights = self.run.folder / MODEL
+                if not weights.exists():
+                    self.notice.say(say("run.no_weights"), "info")
+                other = str(weights) if weights.exists() else None
                 panel: ComparisonPanel | Viewer = ComparisonPanel(self._dataset, other, row=row)
             else:
-                self.notice.say(
-                    f"{self.run.contender.name} predicts no Hamiltonian: here is the conformer alone.", "info"
-                )
+                self.notice.say(say("run.no_hamiltonian", name=self.run.contender.name), "info")
                 panel = Viewer(self._dataset[row].molecule)
             self.conformer.children = [panel]
 
@@ -172,16 +171,18 @@ class RunView(VBox):
 def _facts(run: Run, study: Study) -> str:
     contender = run.contender
     found = read_state(run.folder)
-    settings = ", ".join(f"{name} = {value}" for name, value in contender.settings.items()) or "defaults"
+    settings = ", ".join(f"{name} = {value}" for name, value in contender.settings.items())
+    trained = say("run.trained_for", steps=found.step, n=found.samples_seen, seconds=found.seconds)
     rows = {
         "architecture": contender.architecture,
-        "settings": settings,
-        "training set": f"{run.size:,} conformers of {study.data}, seed {run.seed}",
-        "budget": f"{study.budget:g} {study.unit}",
-        "trained": f"{found.step:,} steps, {found.samples_seen:,} conformers seen, {found.seconds:.1f} s"
-        + (f" on {found.device}" if found.device else ""),
+        "settings": settings or say("run.defaults"),
+        "training_set": say("run.conformers_of", n=run.size, data=study.data, seed=run.seed),
+        "budget": f"{study.budget:g} {term(study.unit)}",
+        "trained": trained + (say("run.on_device", device=found.device) if found.device else ""),
         "folder": str(run.folder),
     }
-    cells = "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in rows.items())
-    title = html.escape(f"{contender.name}, {run.size:,} conformers, seed {run.seed}")
+    cells = "".join(
+        f"<dt>{say(f'run.{name}')}</dt><dd>{html.escape(value)}</dd>" for name, value in rows.items()
+    )
+    title = html.escape(say("run.title", name=contender.name, n=run.size, seed=run.seed))
     return f"<h4>{title}</h4><dl>{cells}</dl>"

@@ -12,6 +12,7 @@ from nablaviz.data.catalog import Catalog, sample_rows
 from nablaviz.data.conditions import RELATIVE
 from nablaviz.views.columns import NUMERIC, SHOWN, TEXT
 from nablaviz.views.figures import MAX_CATEGORIES, ink, scatter
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.plot import Plot, Region
 from nablaviz.views.selection import clicked
@@ -66,7 +67,9 @@ class ScatterView(VBox):
         self.x = Dropdown(options=axes, value=x, description="x")
         self.y = Dropdown(options=axes, value=y, description="y")
         first = "split" if "split" in self._categories else ""
-        self.color = Dropdown(options=[("one colour", ""), *axes], value=first, description="colour")
+        self.color = Dropdown(
+            options=[(say("scatter.one_colour"), ""), *axes], value=first, description=say("scatter.colour")
+        )
         self.notice = Notice()
         self.legend = HTML()
         self.plot = Plot(height=height)
@@ -90,7 +93,7 @@ class ScatterView(VBox):
         drawn = sample_rows(self._rows, DRAWN)
         table = self._catalog.table(drawn)
         if len(drawn) < len(self._rows):
-            table.attrs["sampled"] = f"a sample of {len(drawn):,} of {len(self._rows):,} conformers"
+            table.attrs["sampled"] = say("scatter.sample", n=len(drawn), total=len(self._rows))
         color = self.color.value or None
         categories = self._categories.get(self.color.value, ())
         return scatter(table, self.x.value, self.y.value, color=color, categories=categories, dark=self._dark)

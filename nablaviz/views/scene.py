@@ -12,6 +12,7 @@ import numpy as np
 from nablaviz.chem.bonds import find_bonds
 from nablaviz.chem.geometry import principal_axes
 from nablaviz.molecule import Molecule
+from nablaviz.views.language import say
 
 ELEMENT_COLORS = {
     "H": "#dfe3e8", "C": "#808890", "N": "#4468e0", "O": "#e2382d", "F": "#9ad03a",
@@ -170,7 +171,7 @@ def scale_arrows(
     if largest is None:
         largest = float(np.linalg.norm(forces, axis=1).max())
     if largest == 0:
-        return np.zeros_like(forces), "forces: none"
+        return np.zeros_like(forces), say("scene.no_forces")
     power = 10.0 ** math.floor(math.log10(largest / longest))
     per_angstrom = next(step * power for step in (1, 2, 5, 10) if step * power * longest >= largest)
-    return forces / per_angstrom, f"forces: 1 Å = {per_angstrom:.6g} Eh/Å"
+    return forces / per_angstrom, say("scene.forces", force=f"{per_angstrom:.6g} Eh/Å")

@@ -13,12 +13,10 @@ from nablaviz.models.second import Second
 from nablaviz.molecule import Conformer
 from nablaviz.views.background import Background, Tell
 from nablaviz.views.energy_units import write_energy
+from nablaviz.views.language import say
 from nablaviz.views.notice import Notice
 from nablaviz.views.progress import Progress, converged
 from nablaviz.views.property_table import STYLE
-
-USUAL = "superposed atomic densities"
-"""Where an SCF starts otherwise."""
 
 
 class ScfStart(VBox):
@@ -26,8 +24,8 @@ class ScfStart(VBox):
 
     def __init__(self) -> None:
         self.button = Button(
-            description="Use as SCF start",
-            tooltip="Converge DFT from this Hamiltonian, and from superposed atomic densities beside it",
+            description=say("scf.start"),
+            tooltip=say("scf.start_does"),
         )
         self.button.on_click(lambda _: self.start())
         self.progress, self.notice, self.result = Progress(), Notice(), HTML()
@@ -56,7 +54,7 @@ class ScfStart(VBox):
         self.button.disabled = True
         self.notice.clear()
         self.result.value = ""
-        self.progress.say("SCF: preparing", 0.0, self.stop)
+        self.progress.say(say("scf.preparing"), 0.0, self.stop)
         self.background.start(lambda tell: two_starts(second, row, conformer, tell), self._done)
 
     def stop(self) -> None:
@@ -84,19 +82,17 @@ def two_starts(second: Second, row: int, conformer: Conformer, tell: Tell) -> tu
 
     def converge(part: float, name: str, guessed: bool) -> Start:
         def progress(iteration: int, energy: float, change: float) -> None:
-            tell(
-                f"SCF from {name}: iteration {iteration}, energy change {change:.1e} Eh",
-                part + converged(change) / 2,
-            )
+            said = say("scf.iteration", name=name, n=iteration, change=f"{change:.1e} Eh")
+            tell(said, part + converged(change) / 2)
 
-        tell(f"SCF from {name}: integrals", part)
+        tell(say("scf.integrals", name=name), part)
         if not guessed:
             return start_from(conformer.molecule, progress=progress)
         return start_from(
             conformer.molecule, lambda: second.find(row, conformer, progress).hamiltonian, progress
         )
 
-    return converge(0.0, USUAL, False), converge(0.5, second.name, True)
+    return converge(0.0, say("scf.usual"), False), converge(0.5, second.name, True)
 
 
 def starts_html(usual: Start, guided: Start, name: str) -> str:
@@ -104,14 +100,13 @@ def starts_html(usual: Start, guided: Start, name: str) -> str:
     lines = "".join(
         f'<tr><th scope="row">{html.escape(title)}</th><td>{start.iterations}</td><td>{start.wall:.2f} s</td>'
         f"<td>{guess}</td></tr>"
-        for title, start, guess in ((USUAL, usual, "–"), (name, guided, f"{guided.guess:.2f} s"))
+        for title, start, guess in ((say("scf.usual"), usual, "–"), (name, guided, f"{guided.guess:.2f} s"))
     )
-    head = "".join(f'<th scope="col">{t}</th>' for t in ("SCF from", "Iterations", "Time", "of it the guess"))
+    titles = [say(f"scf.{title}") for title in ("from", "iterations", "time", "guess")]
+    head = "".join(f'<th scope="col">{t}</th>' for t in titles)
     iterations, wall = guided.iterations / usual.iterations, guided.wall / usual.wall
     difference = write_energy(guided.energy - usual.energy)
-    ratios = (
-        f"{iterations:.0%} of the iterations, {wall:.0%} of the time; the energies differ by {difference}"
-    )
+    ratios = say("scf.ratios", iterations=iterations, wall=wall, difference=difference)
     return (
         f'{STYLE}<table class="nablaviz-properties"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody>'
         f"</table><div>{ratios}</div>"

@@ -13,14 +13,13 @@ from nablaviz.data.dataset import Dataset
 from nablaviz.data.selection import write_list, write_store
 from nablaviz.data.splits import SPLITS
 from nablaviz.views.background import Background
+from nablaviz.views.language import choices, say
 from nablaviz.views.notice import Notice
 from nablaviz.views.progress import Progress
 
 LIST, STORE = "list", "store"
-FORMS = {
-    LIST: ("list of ids and SMILES (CSV)", "selection.csv"),
-    STORE: ("native store, with labels", "selection"),
-}
+FORMS = {LIST: "selection.csv", STORE: "selection"}
+"""What can be saved, and a name for it."""
 
 
 class SelectionExport(VBox):
@@ -35,10 +34,10 @@ class SelectionExport(VBox):
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._rows: list[int] = []
-        self.form = Dropdown(options=[(text, form) for form, (text, _) in FORMS.items()], description="save")
-        self.split = Dropdown(options=SPLITS, description="as")
-        self.file = Text(value=FORMS[LIST][1], description="to", placeholder="name of a file or folder")
-        self.button = Button(description="Save the selection")
+        self.form = Dropdown(options=choices("selection.", FORMS), description=say("export.save"))
+        self.split = Dropdown(options=SPLITS, description=say("selection.as_split"))
+        self.file = Text(FORMS[LIST], description=say("selection.to"), placeholder=say("selection.path"))
+        self.button = Button(description=say("selection.save"))
         self.notice, self.progress = Notice(), Progress()
         self.background = Background(
             lambda text, part=None: self.progress.say(text, part, self._stop), self.progress.clear
@@ -54,21 +53,21 @@ class SelectionExport(VBox):
     def select(self, rows: Sequence[int]) -> None:
         """Take what is to be saved."""
         self._rows = list(rows)
-        self.button.description = f"Save {len(rows):,} conformer{'s' * (len(rows) != 1)}"
+        self.button.description = say("selection.save_n", n=len(rows))
         self.button.disabled = not rows
 
     def _propose(self) -> None:
         self.notice.clear()
-        self.file.value = FORMS[self.form.value][1]
+        self.file.value = FORMS[self.form.value]
 
     def _save(self) -> None:
         with self.notice.guard():
             if not self.file.value.strip():
-                raise ValueError("The file needs a name.")
+                raise ValueError(say("common.name_needed"))
             path, split = Path(self.file.value.strip()), self.split.value
             if self.form.value == LIST:
                 write_list(self._dataset, self._rows, path, split)
-                self.notice.say(f"Saved {path}.", "info")
+                self.notice.say(say("common.saved", path=path), "info")
                 return
             rows = self._rows
             work = partial(write_store, self._dataset, rows, path, split)
@@ -79,9 +78,12 @@ class SelectionExport(VBox):
     def _saved(self, found: Future[int], path: Path, of: int) -> None:
         with self.notice.guard():
             added = found.result()
-            there = f", {of - added:,} were there already" if added < of else ""
-            self.notice.say(f"{added:,} conformers added to {path}{there}.", "info")
+            said = say(
+                "selection.added" if added == of else "selection.added_some",
+                n=added, path=path, there=of - added,
+            )  # fmt: skip
+            self.notice.say(said, "info")
 
     def _stop(self) -> None:
         self.background.stop()
-        self.notice.say("Stopped: what was written by then is in the store.", "info")
+        self.notice.say(say("selection.stopped"), "info")

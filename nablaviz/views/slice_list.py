@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from ipywidgets import HTML, Button, VBox
 
+from nablaviz.views.language import say
+
 
 class SliceList(VBox):
     """A button for each sentence, below a line of text; the one that is selected is marked."""
@@ -37,6 +39,6 @@ class SliceList(VBox):
             (line.add_class if chosen and chosen == set(own) else line.remove_class)("nablaviz-chosen")
 
     def _line(self, text: str, rows: list[int]) -> Button:
-        line = Button(description=text, tooltip=f"Select these {len(rows):,} conformers")
+        line = Button(description=text, tooltip=say("errors.select_these", n=len(rows)))
         line.on_click(lambda _: self._on_select(rows))
         return line

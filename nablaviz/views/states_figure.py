@@ -12,6 +12,7 @@ from nablaviz.chem.density_of_states import density_of_states, projections
 from nablaviz.molecule import SYMBOLS
 from nablaviz.units import HARTREE2EV
 from nablaviz.views.figures import PALETTE, PALETTE_DARK, ink, layout, plot_text
+from nablaviz.views.language import say
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -77,7 +78,7 @@ def states_figure(
     note = f"<br><span style='font-size:11px'>—— {styles}</span>" if by_element else ""
     figure.update_layout(
         xaxis={"title": {"text": f"ε (Eh){note}"}, "range": [at[0], at[-1]]},
-        yaxis={"title": {"text": "Density of states (1/Eh)"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": say("states.density")}, "rangemode": "tozero"},
         hovermode="x unified",
     )
     return figure
@@ -113,7 +114,7 @@ def _curves(
     line = {
         "y": whole, "line": {"color": color, "width": 1.6},
         "text": [f"{energy:.2f} eV" for energy in at * HARTREE2EV],
-        "hovertemplate": "%{y:.3~g} /Eh at %{text}",
+        "hovertemplate": say("states.point", y="%{y:.3~g}", energy="%{text}"),
     }  # fmt: skip
     return common | area, common | line
 

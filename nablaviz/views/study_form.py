@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from ipywidgets import HTML, Box, Button, Checkbox, Dropdown, FloatText, Text, VBox
 
 from nablaviz.models.library import ARCHITECTURES
-from nablaviz.models.schedule import UNITS
-from nablaviz.models.training import DEVICES
+from nablaviz.models.schedule import DEVICES, UNITS
 from nablaviz.studies.learning_curves import SPLITS
 from nablaviz.studies.study import Contender, Study
 from nablaviz.studies.subsets import TEST_SPLITS
+from nablaviz.views.language import say, term
 from nablaviz.views.notice import Notice
 
 FIRST = Study(
@@ -29,12 +29,10 @@ class ContenderLine(Box):
     """One model: what it is called, its architecture, its settings."""
 
     def __init__(self, contender: Contender, remove: Callable[[ContenderLine], None]) -> None:
-        self.name = Text(contender.name, description="model", placeholder="name")
+        self.name = Text(contender.name, description=say("study.model"), placeholder=say("study.name"))
         self.architecture = Dropdown(options=list(ARCHITECTURES), value=contender.architecture)
-        self.settings = Text(
-            _written(contender.settings), placeholder="settings, such as channels=32 layers=2"
-        )
-        self.remove = Button(description="✕", tooltip="Take this model out of the study")
+        self.settings = Text(_written(contender.settings), placeholder=say("study.settings"))
+        self.remove = Button(description="✕", tooltip=say("study.remove"))
         self.remove.on_click(lambda _: remove(self))
         super().__init__([self.name, self.architecture, self.settings, self.remove])
         self.add_class("nablaviz-contender")
@@ -52,7 +50,7 @@ class ContenderLine(Box):
         for part in shlex.split(self.settings.value):
             name, equals, value = part.partition("=")
             if not (name and equals):
-                raise ValueError(f"{self.name.value}: a setting is name=value, not {part!r}")
+                raise ValueError(say("study.setting_wrong", name=self.name.value, part=repr(part)))
             settings[name] = value
         name = self.name.value.strip() or self.architecture.value
         return Contender(name, self.architecture.value, settings)
@@ -72,22 +70,26 @@ class StudyForm(VBox):
     def __init__(
         self, study: Study, start: Callable[[Study], None], estimate: Callable[[Study], None]
     ) -> None:
-        self.data = Text(study.data, description="data", placeholder="sample, or a file")
+        self.data = Text(study.data, description=say("study.data"), placeholder=say("study.data_such_as"))
         self.lines = VBox([ContenderLine(contender, self._remove) for contender in study.contenders])
-        self.more = Button(description="+ model", tooltip="Add a model to the study")
-        self.sizes = Text(_listed(study.sizes), description="training sizes (conformers)")
-        self.seeds = Text(_listed(study.seeds), description="seeds")
+        self.more = Button(description=say("study.more"), tooltip=say("study.more_does"))
+        self.sizes = Text(_listed(study.sizes), description=say("study.sizes"))
+        self.seeds = Text(_listed(study.seeds), description=say("study.seeds"))
         self.splits = {
-            name: Checkbox(name in study.splits, description=SPLITS[name], indent=False)
+            name: Checkbox(name in study.splits, description=term(SPLITS[name]), indent=False)
             for name in TEST_SPLITS
         }
-        self.budget = FloatText(study.budget, description="budget of a run")
-        self.unit = Dropdown(options=UNITS, value=study.unit)
-        self.device = Dropdown(options=DEVICES, value=study.device, description="device")
-        self.estimate = Button(description="Estimate the time", tooltip="Time a few steps of each model")
-        self.start = Button(description="Start", button_style="primary")
+        self.budget = FloatText(study.budget, description=say("study.budget"))
+        self.unit = Dropdown(options=[(term(unit), unit) for unit in UNITS], value=study.unit)
+        self.device = Dropdown(
+            options=[(term(device), device) for device in DEVICES],
+            value=study.device,
+            description=say("study.device"),
+        )
+        self.estimate = Button(description=say("study.estimate"), tooltip=say("study.estimate_does"))
+        self.start = Button(description=say("study.start"), button_style="primary")
         self.notice = Notice()
-        tested = Box([HTML("test on"), *self.splits.values()])
+        tested = Box([HTML(say("study.test_on")), *self.splits.values()])
         first = Box([self.data, self.sizes, self.seeds])
         second = Box([self.budget, self.unit, self.device, self.estimate, self.start])
         for box in (first, tested, second):
@@ -112,8 +114,8 @@ class StudyForm(VBox):
         return Study(
             self.data.value.strip(),
             tuple(line.contender for line in self.lines.children),
-            _numbers("training sizes", self.sizes.value),
-            _numbers("seeds", self.seeds.value),
+            _numbers(say("study.sizes_named"), self.sizes.value),
+            _numbers(say("study.seeds"), self.seeds.value),
             tuple(name for name, box in self.splits.items() if box.value),
             self.budget.value,
             self.unit.value,
@@ -139,7 +141,7 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
-        raise ValueError(f"{name} are whole numbers with commas between them, not {text!r}") from None
+        raise ValueError(say("study.not_numbers", name=name, text=repr(text))) from None
 
 
 def _written(settings: Mapping[str, str]) -> str:

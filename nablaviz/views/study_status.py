@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, Box, Button, FloatProgress, VBox
 
+from nablaviz.views.language import phrase, say, term
 from nablaviz.views.notice import Notice
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ class StudyStatus(VBox):
         self.text = HTML()
         self.runs = HTML()
         self.notice = Notice()
-        actions = {
-            "Pause": (pause, "The runs wait where they are; Resume goes on at once"),
-            "Stop": (stop, "The runs save their state and end; Resume goes on with them"),
-            "Resume": (resume, "Go on with what has not been finished"),
+        actions = {"Pause": pause, "Stop": stop, "Resume": resume}
+        keys = {name: name.lower() for name in actions}
+        self.buttons = {
+            name: Button(description=say(f"study.{key}"), tooltip=say(f"study.{key}_does"))
+            for name, key in keys.items()
         }
-        self.buttons = {name: Button(description=name, tooltip=tip) for name, (_, tip) in actions.items()}
-        for name, (act, _) in actions.items():
+        for name, act in actions.items():
             self.buttons[name].on_click(lambda _, act=act: self._pressed(act))
         line = Box([self.bar, self.text, *self.buttons.values()])
         line.add_class("nablaviz-status")
@@ -61,15 +62,16 @@ class StudyStatus(VBox):
         done = bool(counts.get("finished", 0) == len(table))
         self.bar.value = float(table["fraction"].where(table["state"] != "finished", 1.0).mean())
         self.bar.bar_style = "success" if done else "danger" if counts.get("failed", 0) else ""
-        said = ", ".join(f"{count} {state}" for state, count in counts.items())
-        self.text.value = f'<span role="status">{self.bar.value:.0%} of {len(table)} runs: {said}</span>'
+        states = [say("study.state", n=count, state=term(state)) for state, count in counts.items()]
+        said = say("study.runs", part=self.bar.value, n=len(table), said=say("common.comma").join(states))
+        self.text.value = f'<span role="status">{said}</span>'
         paused = bool(counts.get("paused", 0))
         self.buttons["Pause"].disabled = not running or paused
         self.buttons["Stop"].disabled = not running
         self.buttons["Resume"].disabled = done or (running and not paused)
         self.runs.value = grid(table)
         if fault:
-            self.notice.say(f"The study gave up: {fault}")
+            self.notice.say(say("study.gave_up", fault=fault))
         elif running:
             self.notice.clear()
 
@@ -94,7 +96,7 @@ def grid(table: pd.DataFrame) -> str:
         for run in table[table["state"] == "failed"].itertuples()
     )
     faults = f"<ul class='nablaviz-failed'>{failed}</ul>" if failed else ""
-    corner = "<th scope='col'>training size</th>"
+    corner = f"<th scope='col'>{say('study.size_head')}</th>"
     return f"<table><thead><tr>{corner}{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>{faults}"
 
 
@@ -102,10 +104,13 @@ def _cells(runs: pd.DataFrame) -> str:
     cells = []
     for run in runs.itertuples():
         part = 1.0 if run.state == "finished" else run.fraction
-        tip = f"seed {run.seed}: {run.state}, {part:.0%}, {run.step:,} steps, {run.seconds:.0f} s"
-        tip += f"; {run.message}" if run.message else ""
+        tip = say(
+            "study.cell", seed=run.seed, state=term(run.state), part=part, steps=run.step, seconds=run.seconds
+        )
+        tip += f"; {phrase(run.message)}" if run.message else ""
         cells.append(
-            f"<span class='nablaviz-run nablaviz-{html.escape(run.state)}' title='{html.escape(tip)}' "
+            f"<span class='nablaviz-run nablaviz-{html.escape(run.state)}' role='img' "
+            f"aria-label='{html.escape(tip)}' title='{html.escape(tip)}' "
             f"style='--part: {part:.3f}'>{MARKS.get(run.state, '')}</span>"
         )
     return "".join(cells)

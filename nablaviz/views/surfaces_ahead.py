@@ -10,7 +10,7 @@ import traitlets
 
 from nablaviz.views.surface import Surface, encode
 
-KEPT = 10
+KEPT = 26
 """Volumes that a browser is taken to hold for each widget; it keeps a few more (`js/src/volumes.js`)."""
 
 

@@ -22,6 +22,7 @@ from nablaviz.models.second import name_of
 from nablaviz.molecule import Conformer
 from nablaviz.views.background import Background
 from nablaviz.views.conformer_choice import ConformerChoice, Row
+from nablaviz.views.language import say, term
 from nablaviz.views.notice import Notice, announced
 from nablaviz.views.orbital_views import OrbitalViews
 from nablaviz.views.panel import Panel
@@ -50,7 +51,7 @@ def watch_training(
     >>> run.model.save("mine.safetensors")
     """
     source = dataset if isinstance(dataset, Dataset) else Memory(dataset)
-    with announced("Preparing the panel…"):
+    with announced(say("training.preparing")):
         return TrainingPanel(source, architecture, **options)
 
 
@@ -129,7 +130,7 @@ class TrainingPanel(Panel):
         self.notice = Notice()
         self.choice = ConformerChoice(dataset)
         self.views = OrbitalViews(height)
-        self.shown = Dropdown(options=ORBITALS, value=self.orbital, description="orbital")
+        self.shown = Dropdown(options=ORBITALS, value=self.orbital, description=say("orbitals.orbital"))
         self.shown.add_class("nablaviz-control")
         views = self.views
         views.bar.children = (self.shown, views.enclosed, views.style_of, views.opacity, views.paint)
@@ -226,13 +227,13 @@ class TrainingPanel(Panel):
             try:
                 self.run = run = found.result()
             except CancelledError:
-                self.controls.say("Stopped before the first step.", 0.0)
+                self.controls.say(say("training.too_soon"), 0.0)
             except Exception:
-                self.controls.say("Ended by an error.")
+                self.controls.say(say("training.failed"))
                 raise
             else:
-                card = run.model.card
-                self.controls.say(f"{card.steps} steps in {card.seconds:.0f} s: {run.reason}.")
+                card, reason = run.model.card, term(run.reason)
+                self.controls.say(say("training.done", n=card.steps, seconds=card.seconds, reason=reason))
                 resumable = self._watched.plan if run.reason == "stopped" else None
                 self._look(run.model, card.steps, card.seconds)
             finally:
@@ -246,7 +247,7 @@ class TrainingPanel(Panel):
             conformer = self.dataset[row]
             self.views.show(conformer.molecule)
             if conformer.hamiltonian is None:
-                raise ValueError(f"{name_of(conformer, row)} has no Hamiltonian to compare with")
+                raise ValueError(say("training.no_hamiltonian", conformer=name_of(conformer, row)))
             source = name_of(conformer, row)
             self._subject = row, solution(conformer.molecule, conformer.hamiltonian, source=source)
             if self._baseline is not None and row not in set(self.table["row"]):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ipywidgets import HTML, Box, Button, Dropdown, FloatProgress, FloatText, IntText, VBox
 
+from nablaviz.views.language import say, term
 from nablaviz.views.training_run import HAMILTONIAN, Plan, sizes
 
 
@@ -34,21 +35,27 @@ class TrainingControls(VBox):
         self._resumable: Plan | None = None
         self.running = False
         "Whether it trains, or prepares to."
-        self.architecture = Dropdown(options=HAMILTONIAN, value=plan.architecture, description="model")
-        self.size = Dropdown(options=sizes(plan.architecture), value=plan.size, description="size")
+        self.architecture = Dropdown(
+            options=HAMILTONIAN, value=plan.architecture, description=say("training.model")
+        )
+        self.size = Dropdown(
+            options=_named(sizes(plan.architecture)), value=plan.size, description=say("training.size")
+        )
         self.training = Dropdown(
-            options=[(split or "all but a tenth", split) for split in splits],
+            options=[(split or say("training.most"), split) for split in splits],
             value=plan.training,
-            description="train on",
+            description=say("training.train_on"),
         )
-        self.seconds = FloatText(plan.seconds, description="seconds", tooltip="Of training, by the clock")
-        self.seed = IntText(
-            plan.seed, description="seed", tooltip="Of the first weights and the order of the data"
+        self.seconds = FloatText(
+            plan.seconds, description=say("training.seconds"), tooltip=say("training.seconds_are")
         )
+        self.seed = IntText(plan.seed, description=say("training.seed"), tooltip=say("training.seed_is"))
         self._settings = (self.architecture, self.size, self.training, self.seconds, self.seed)
-        self.start = Button(description="Start", button_style="primary", tooltip="A new run")
-        self.stop = Button(description="Stop", tooltip="After the step at hand; the state is kept")
-        self.resume = Button(description="Continue", tooltip="Go on where the run was stopped")
+        self.start = Button(
+            description=say("training.start"), button_style="primary", tooltip=say("training.start_does")
+        )
+        self.stop = Button(description=say("training.stop"), tooltip=say("training.stop_does"))
+        self.resume = Button(description=say("training.resume"), tooltip=say("training.resume_does"))
         buttons = Box([self.start, self.stop, self.resume])
         buttons.add_class("nablaviz-buttons")
         for control in self._settings:
@@ -65,7 +72,7 @@ class TrainingControls(VBox):
         line.add_class("nablaviz-state")
         super().__init__([bar, line])
         self.add_class("nablaviz-plan")
-        self.say("Not trained yet: the model is its baseline.", 0.0)
+        self.say(say("training.untrained"), 0.0)
         self._enable()
 
     @property
@@ -96,4 +103,8 @@ class TrainingControls(VBox):
         self.resume.disabled = self.running or self._resumable != self.plan
 
     def _offer_sizes(self) -> None:
-        self.size.options = sizes(self.architecture.value)
+        self.size.options = _named(sizes(self.architecture.value))
+
+
+def _named(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(term(name), name) for name in names]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import HTML, Box, VBox
 
 from nablaviz.views.energy_units import write_number
+from nablaviz.views.language import say, term
 from nablaviz.views.plot import Plot
 from nablaviz.views.training_figures import error_figure, loss_figure
 
@@ -44,15 +45,16 @@ def numbers(table: pd.DataFrame, orbital: str) -> str:
     if table.empty:
         return ""
     first, last = table.iloc[0], table.iloc[-1]
+    overlap, error = say("training.overlap_of", orbital=orbital), term("mean |ΔH|")
     tiles = [
-        (f"overlap of the {orbital}", *(write_number(line["overlap"], 3) for line in (first, last))),
+        (overlap, *(write_number(line["overlap"], 3) for line in (first, last))),
         (f"Δε {orbital}", *(_milli(line["level_error"]) for line in (first, last))),
-        ("Δ gap", *(_milli(line["gap_error"]) for line in (first, last))),
-        ("mean |ΔH|", *(f"{write_number(line['hamiltonian_mae'] * 1e6, 0)} µEh" for line in (first, last))),
+        (say("training.gap_change"), *(_milli(line["gap_error"]) for line in (first, last))),
+        (error, *(f"{write_number(line['hamiltonian_mae'] * 1e6, 0)} µEh" for line in (first, last))),
     ]
     return "".join(
         f"<div><span>{html.escape(name)}</span><b>{html.escape(now)}</b>"
-        f"<span>at first {html.escape(before)}</span></div>"
+        f"<span>{html.escape(say('training.at_first', value=before))}</span></div>"
         for name, before, now in tiles
     )
 

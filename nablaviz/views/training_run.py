@@ -15,6 +15,7 @@ from nablaviz.data.dataset import Dataset
 from nablaviz.data.splits import TRAIN, training_sizes
 from nablaviz.models.library import ARCHITECTURES
 from nablaviz.views.background import Tell
+from nablaviz.views.language import say
 from nablaviz.views.training_looks import Look, look
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class WatchedRun:
             self._data = self._prepare(model, tell)
         largest = max(model.size(sample) for sample in self._data.samples)
         settings = replace(settings, pairs_per_batch=max(settings.pairs_per_batch, largest))
-        tell("Fitting means and sizes of what is to be learnt…")
+        tell(say("training.fitting"))
         due = 0.0
 
         def after_step(now: Progress) -> None:
@@ -184,7 +185,8 @@ class WatchedRun:
                 return
             with now.averaged():
                 self._look(now)
-            tell(f"Step {now.step}, epoch {now.epoch:.1f}, {now.seconds:.0f} s", min(1.0, now.fraction))
+            said = say("training.progress", step=now.step, epoch=now.epoch, seconds=now.seconds)
+            tell(said, min(1.0, now.fraction))
             due = begun + max(EVERY, (time.monotonic() - begun) / SHARE)
 
         return train(
@@ -206,7 +208,7 @@ class WatchedRun:
         def ready(number: int) -> None:
             if self._stopped.is_set():
                 raise CancelledError
-            tell(f"Preparing conformer {number} of {count}", number / count)
+            tell(say("training.conformer", n=number, total=count), number / count)
 
         return prepare(model, parts.training, parts.validation, callback=ready, progress=False)
 

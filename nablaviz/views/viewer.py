@@ -22,6 +22,7 @@ from nablaviz.views.scene import ELEMENT_COLORS, OTHER_COLOR, encode, scale_arro
 from nablaviz.views.still import still
 from nablaviz.views.surface import Surface
 from nablaviz.views.surfaces_ahead import SurfacesAhead
+from nablaviz.views.words import Words
 
 if TYPE_CHECKING:
     import py3Dmol
@@ -85,8 +86,7 @@ class Viewer(SurfacesAhead):
     """Of 2, 3 or 4 picked atoms the distance, angle or torsion; empty otherwise."""
 
     camera = traitlets.List(traitlets.Float(), maxlen=8).tag(sync=True)
-    """Offset from the centre of the active molecule (x, y, z, Å), distance (Å), rotation (quaternion x, y,
-    z, w); empty fits the view."""
+    """Offset from the active molecule's centre (Å), distance (Å), quaternion (x, y, z, w); empty fits."""
 
     camera_group = traitlets.Unicode("").tag(sync=True)
     """Views of one page with the same non-empty name share their camera and isovalue."""
@@ -107,6 +107,9 @@ class Viewer(SurfacesAhead):
 
     scene = traitlets.Dict().tag(sync=True)
     """What `show` was given, arrays as little-endian bytes: see `nablaviz.views.scene.encode`."""
+
+    words = Words("viewer")
+    """Its texts."""
 
     palette = traitlets.Dict(ELEMENT_COLORS | {"": OTHER_COLOR}).tag(sync=True)
     """Colour of each element."""
@@ -145,8 +148,7 @@ class Viewer(SurfacesAhead):
     ) -> None:
         """Replace what is shown.
 
-        Picked atoms stay picked where the new active molecule has the same atoms as the old one, surfaces
-        stay where it also has the same positions.
+        Picked atoms stay where the new active molecule has the same atoms, surfaces where it also lies so.
 
         Parameters
         ----------
@@ -210,10 +212,8 @@ class Viewer(SurfacesAhead):
         ----------
         surfaces
             Drawn where the coordinates of their boxes are.
-        isovalue
-            The trait's new value; ``None`` leaves it.
-        isovalue_range
-            The trait's new value; ``None`` finds one that suits the fields.
+        isovalue, isovalue_range
+            New values of the traits; ``None`` leaves the first and finds a range that suits the fields.
         choice
             The trait's new value.
 

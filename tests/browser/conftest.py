@@ -22,8 +22,8 @@ def browser(chromium: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def jupyterlab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The server, started once."""
-    lab = Lab(browser, tmp_path_factory.mktemp("lab"))
+    """The server, started once; at an address such as a JupyterHub gives it, which every test bears."""
+    lab = Lab(browser, tmp_path_factory.mktemp("lab"), base="/user/somebody")
     yield lab
     lab.close()
 

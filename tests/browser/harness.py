@@ -28,15 +28,20 @@ BROWSER_ARGS = (
     "--no-first-run --disable-background-networking --disable-component-update --disable-sync"
 ).split()
 
+LOADING = 120
+"""Seconds until a notebook is open and its kernel is ready."""
+
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
 class Notebook:
     """A notebook open in JupyterLab, in a page of its own."""
 
-    def __init__(self, lab: Lab, name: str) -> None:
+    def __init__(self, lab: Lab, name: str, url: str) -> None:
         self.lab = lab
         self.name = name
+        self.url = url
+        "Of the server, as the page knows it."
         self.errors: list[str] = []
         "Console errors, uncaught exceptions and failed requests."
         self.outside: list[str] = []
@@ -49,16 +54,16 @@ class Notebook:
         self._client: Any = None
 
     def _requested(self, url: str) -> None:
-        if not url.startswith((self.lab.url, self.lab.url.replace("http", "ws", 1), "data:", "blob:")):
+        if not url.startswith((self.url, self.url.replace("http", "ws", 1), "data:", "blob:")):
             self.outside.append(url)
 
     def load(self) -> None:
-        self.page.goto(f"{self.lab.url}/lab/tree/{self.name}?reset", wait_until="domcontentloaded")
-        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
+        self.page.goto(f"{self.url}/lab/tree/{self.name}?reset", wait_until="domcontentloaded")
+        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=LOADING * 1000)
         self.page.wait_for_function(
             "() => { const context = window.jupyterapp.shell.currentWidget?.sessionContext;"
             " return context?.isReady && context.session?.kernel?.status === 'idle' }",
-            timeout=120_000,
+            timeout=LOADING * 1000,
         )
 
     def command(self, command: str, **args: Any) -> None:
@@ -132,10 +137,21 @@ class Notebook:
 class Lab:
     """A JupyterLab server on a folder of its own, without a token, on this machine only.
 
-    Its kernels compute with so many ``threads``.
+    Its kernels compute with so many ``threads``. Its addresses begin with ``base``, as behind a JupyterHub.
+    It and its kernels are of the venv of ``python``; they import this checkout unless that has a nablaviz
+    of its own (``installed``).
     """
 
-    def __init__(self, browser: Any, folder: Path, threads: int = 1) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        folder: Path,
+        threads: int = 1,
+        *,
+        base: str = "",
+        python: str = sys.executable,
+        installed: bool = False,
+    ) -> None:
         self.browser = browser
         self.folder = folder
         self.opened: list[Notebook] = []
@@ -148,8 +164,9 @@ class Lab:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self.base = base
+        self.url = f"http://127.0.0.1:{self.port}{base}"
+        path = "" if installed else os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         own = {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
@@ -158,10 +175,10 @@ class Lab:
             "PYTHONPATH": path,
             "OMP_NUM_THREADS": str(threads),
         }
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
+        command = [python, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
         command += [f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
         command += ["--IdentityProvider.token=", "--allow-root", "--LabApp.extension_manager=readonly"]
-        command += ["--ServerApp.disable_check_xsrf=True"]
+        command += ["--ServerApp.disable_check_xsrf=True", f"--ServerApp.base_url={base}/"]
         command += [f"--ServerApp.root_dir={folder / 'notebooks'}"]
         self.log = (folder / "jupyterlab.log").open("w")
         self.process = subprocess.Popen(
@@ -189,8 +206,8 @@ class Lab:
         ) as answer:
             return json.loads(answer.read() or "null")
 
-    def open(self, cells: Sequence[str] | Path) -> Notebook:
-        """Open a notebook of these cells, or a copy of a notebook file."""
+    def open(self, cells: Sequence[str] | Path, url: str | None = None) -> Notebook:
+        """Open a notebook of these cells, or a copy of a notebook file; through a proxy by its ``url``."""
         name = f"test{len(self.opened)}.ipynb"
         target = self.folder / "notebooks" / name
         if isinstance(cells, Path):
@@ -205,7 +222,7 @@ class Lab:
                 "nbformat_minor": 5,
             }
             target.write_text(json.dumps(content))
-        notebook = Notebook(self, name)
+        notebook = Notebook(self, name, url or self.url)
         self.opened.append(notebook)
         notebook.load()
         return notebook

@@ -70,9 +70,10 @@ def test_start_watch_stop_reload_resume_and_look_at_an_orbital(lab: Any) -> None
 
     notebook.python("1", "panel.curves.metric.value = ('hamiltonian_mae', 'Eh')")
     curves = ".nablaviz-curves .nablaviz-plot"
+    notebook.until("panel.curves.plot.figure.count('Hamiltonian MAE') > 0", True)
     page.wait_for_function(
-        "(plot) => document.querySelector(plot)?._fullLayout?.yaxis.title.text.startsWith('Hamiltonian MAE')",
-        arg=curves,
+        "([plot, tick]) => document.querySelector(plot).dataset.drawn == tick",
+        arg=[curves, notebook.python("panel.curves.plot.tick")],
     )
     data = json.loads(notebook.python("panel.curves.plot.figure"))["data"]
     trace = next(i for i, t in enumerate(data) if "customdata" in t and "training" not in t["name"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def _fresh(notebook: Any) -> None:
 
 def level(notebook: Any, column: int, number: int) -> Any:
     return notebook.page.locator(f'.level[data-column="{column}"][data-level="{number}"]')
+
+
+def eventually(notebook: Any, condition: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        notebook.page.wait_for_timeout(50)
 
 
 def box_of(notebook: Any, part: Any) -> dict[str, float]:
@@ -135,17 +143,14 @@ def test_wheel_zooms_drag_pans_double_click_resets_without_selecting(notebook: A
     page.locator(".nablaviz-levels").focus()
     page.mouse.move(*middle)
     page.mouse.wheel(0, 300)
-    page.wait_for_timeout(200)
-    assert gap() < 0.9 * first
+    eventually(notebook, lambda: gap() < 0.9 * first)
     before = place()
     page.mouse.down()
     page.mouse.move(middle[0], middle[1] - 40, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(200)
-    assert place() == pytest.approx(before - 40, abs=2)
+    eventually(notebook, lambda: abs(place() - before + 40) < 2)
     page.mouse.dblclick(*middle)
-    page.wait_for_timeout(200)
-    assert gap() == pytest.approx(first, abs=1)
+    eventually(notebook, lambda: abs(gap() - first) < 1)
     assert notebook.python("levels.selected") is None
 
 

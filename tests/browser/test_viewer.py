@@ -217,6 +217,9 @@ def test_pictures_of_the_browser(notebook):
     notebook.python("None", setup="png = await view.to_png()")
     picture = Image.open(io.BytesIO(notebook.python("png")))
     assert picture.format == "PNG"
+    # a view that moved a moment ago is drawn smaller until it rests
+    width = "(x) => document.querySelector('.nablaviz-stage canvas').width === x"
+    notebook.page.wait_for_function(width, arg=picture.width)
     assert picture.size == pictures(notebook)[0].shape[1::-1]
     with notebook.page.expect_download() as download:
         press(notebook, "Save")

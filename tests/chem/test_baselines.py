@@ -30,7 +30,8 @@ def guesses(conformer):
 def test_each_is_as_near_to_the_labels_as_it_should_be(conformer, guesses):
     errors = {name: 1e3 * np.abs(h - conformer.hamiltonian).mean() for name, h in guesses.items()}
     nearest = sorted(errors, key=errors.get)
-    assert nearest == ["minao-2", "minao", "sap", "sap-fit", "huckel", "core"]
+    assert nearest == ["minao-4", "minao-2", "minao", "sap", "sap-fit", "huckel", "core"]
+    assert errors["minao-4"] < 0.6
     assert errors["minao-2"] < 1.5
     assert errors["minao"] < 20
     assert errors["sap"] < 30
@@ -42,6 +43,13 @@ def test_they_are_symmetric(guesses, conformer):
     for name, matrix in guesses.items():
         assert matrix.shape == conformer.hamiltonian.shape, name
         assert np.abs(matrix - matrix.T).max() < 1e-12, name
+
+
+def test_steps_in_single_precision_lead_to_nearly_the_same(conformer, guesses):
+    for name, matrix in guesses.items():
+        single = baseline(name, conformer.molecule, double=False)
+        assert np.abs(single - matrix).max() < (1e-6 if name in ("minao-2", "minao-4") else 1e-12), name
+    assert not np.array_equal(baseline("minao-4", conformer.molecule, double=False), guesses["minao-4"])
 
 
 def test_the_core_hamiltonian_is_the_conformers(conformer, guesses):
@@ -166,7 +174,8 @@ def test_no_convergence_is_an_error(monkeypatch):
 
 def test_unknown_names_are_refused_with_a_suggestion():
     message = (
-        r"no baseline 'Minao'; did you mean 'minao'\? There are core, minao, minao-2, sap, sap-fit, huckel"
+        r"no baseline 'Minao'; did you mean 'minao'\? "
+        r"There are core, minao, minao-2, minao-4, sap, sap-fit, huckel"
     )
     with pytest.raises(ValueError, match=message):
         baseline("Minao", WATER)

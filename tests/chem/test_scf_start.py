@@ -40,7 +40,8 @@ def test_what_a_baseline_set_up_is_used_again(monkeypatch):
     assert len(made) == 3
     assert scf._KEPT.get() is None
     alone = label(molecule, forces=False, guess=baseline("minao", molecule))
-    assert (alone.energy, alone.scf_iterations) == (guided.energy, guided.iterations)
+    assert alone.energy == pytest.approx(guided.energy, abs=1e-8)
+    assert abs(alone.scf_iterations - guided.iterations) <= 2
 
 
 def test_it_can_be_stopped():

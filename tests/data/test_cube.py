@@ -83,6 +83,10 @@ def test_lengths_in_angstrom_and_several_orbitals(tmp_path):
         ("one\ntwo\nthree\n", "line 3: 'three' is not the number of atoms"),
         (by_hand(atoms="1.5"), "line 3: 1.5 is not a whole number"),
         (by_hand(atoms="0"), "line 3: there is no atom"),
+        (
+            by_hand().replace("1 1.0 0.0 0.0 1.0", "119 1.0 0.0 0.0 1.0"),
+            "lines 7 to 7: atomic numbers",
+        ),
         (by_hand(atoms="99"), "line 8: '1 2 3 4 5 6' is not .*|line 9: the file ends where an atom"),
         (by_hand(counts=(2, -1, 3)), "must all be positive or all negative"),
         (by_hand(counts=(2, 0, 3)), "must all be positive or all negative"),

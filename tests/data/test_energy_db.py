@@ -220,7 +220,9 @@ GOOD = {"energy": np.array([-0.3]), "forces": FORCES}
         ({"data": object_to_bytes(GOOD | {"energy": "low"})}, "energy must be numbers, not str"),
         ({"data": object_to_bytes(GOOD | {"energy": ["-0.3"]})}, "energy must be numbers"),
         ({"data": object_to_bytes(GOOD | {"energy": True})}, "energy must be numbers"),
-        ({"key_value_pairs": "{'moses_id': 1}"}, "malformed JSON"),
+        ({"key_value_pairs": "{'moses_id': 1}"}, "key_value_pairs are damaged: Expecting property name"),
+        ({"key_value_pairs": "[1]"}, "key_value_pairs must be a JSON object"),
+        ({"key_value_pairs": '{"moses_id": 73786976294838206464}'}, "moses_id has more than 64 bits"),
         ({"key_value_pairs": '{"moses_id": "1"}'}, "moses_id must be a whole number, not str"),
         (
             {"key_value_pairs": '{"conformation_id": 1.5}'},

@@ -206,11 +206,13 @@ def test_absent_labels_are_none(database):
 
 def test_only_the_rows_that_are_asked_for_are_decoded(database, monkeypatch):
     dataset = HamiltonianDatabase(database)
-    fetched = []
-    fetch = dataset._fetch
-    monkeypatch.setattr(dataset, "_fetch", lambda columns, row: fetched.append(row) or fetch(columns, row))
+    decoded = []
+    decode = dataset._decode_together
+    monkeypatch.setattr(
+        dataset, "_decode_together", lambda rows, records: decoded.append(rows) or decode(rows, records)
+    )
     assert dataset[3].molecule.formula == "CH2ClF"
-    assert fetched == [3]
+    assert decoded == [[3]]
 
 
 def test_an_empty_database_has_no_rows(database):

@@ -70,8 +70,9 @@ def test_an_sdf_brings_its_smiles(tmp_path):
     [
         ("a.xyz", XYZ.replace("O 0", "Si 0"), "frame 1: .*Si"),
         ("a.xyz", "2\n\nO 0 0 0\nH 0 0 1\n", "frame 1: odd number of electrons"),
-        ("a.xyz", "not an xyz file", r"a\.xyz: not an xyz file"),
+        ("a.xyz", "not an xyz file", r"a\.xyz, line 1: 'not an xyz file' is no number"),
         ("a.xyz", "", r"a\.xyz"),
+        ("a.xyz", XYZ.replace("water", "Properties=pos:R:99999999999"), r"line 1: .* 1e\+11 columns"),
         ("a.sdf", "rubbish\n$$$$\n", r"a\.sdf, frame 1"),
     ],
 )

@@ -68,3 +68,13 @@ def test_what_cannot_be_written_is_refused(dataset, tmp_path, write):
         write(dataset, [0], tmp_path / "file", "train")
     assert (tmp_path / "file").read_text() == "mine"
     assert not (tmp_path / "x").exists()
+
+
+def test_a_store_that_was_killed_before_its_first_shard_is_gone_on_with(dataset, tmp_path):
+    path = tmp_path / "store"
+    (path / ".pending").mkdir(parents=True)
+    (path / ".pending" / "shard-00000.parquet.tmp").write_bytes(b"PAR1 half")
+    (path / ".lock").touch()
+    assert write_store(dataset, [0, 1], path, "train") == 2
+    assert [file.suffix for file in path.iterdir() if not file.name.startswith(".")] == [".parquet"]
+    assert not (path / ".pending").exists()

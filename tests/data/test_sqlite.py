@@ -140,7 +140,7 @@ def test_an_enormous_value_is_refused(monkeypatch):
     monkeypatch.setattr("nablaviz.data.sqlite.LARGEST_VALUE", 10_000)
     dataset = HamiltonianDatabase(V2)  # finds the order from water and methanol, whose matrices are smaller
     assert dataset[1].energy == ENERGIES[1]
-    with pytest.raises(DataError, match=r"row 2 \(id 2\): SQLite: .*too big"):
+    with pytest.raises(DataError, match=r"row 2 \(id 2\): H has 23104 bytes, more than 10000"):
         dataset[2]
 
 

@@ -160,6 +160,15 @@ def test_foreign_and_broken_files_are_refused_by_name(tmp_path):
         Store(tmp_path)
 
 
+def test_column_names_that_are_no_text_are_refused(tmp_path):
+    with StoreWriter(tmp_path) as writer:
+        writer.add(water(1))
+    (shard,) = tmp_path.glob("*.parquet")
+    shard.write_bytes(shard.read_bytes().replace(b"smiles", b"\xff\xfeiles"))
+    with pytest.raises(DataError, match=shard.name):
+        Store(tmp_path)
+
+
 def test_a_truncated_shard_is_refused(tmp_path):
     with StoreWriter(tmp_path) as writer:
         writer.add(water(1, hamiltonian=np.eye(24)))

@@ -131,6 +131,8 @@ MATRIX = contents()["matrix"]["Fa"]
         ("float", "energy", "low", "energy must be a number, not str"),
         ("float", "energy", float("nan"), "energy has 1 values that are not finite"),
         ("vector", "epsilon_a", np.zeros(3), r"vector.epsilon_a has shape \(3,\), not \(48,\)"),
+        ("floatvar", "SCF ITERATIONS", 1.4e19, "SCF ITERATIONS must be a count, not 1.4e.19"),
+        ("floatvar", "SCF ITERATIONS", 7.5, "SCF ITERATIONS must be a count, not 7.5"),
     ],
 )
 def test_damage_is_named(changed, section, name, value, message):
@@ -145,6 +147,14 @@ def test_a_missing_section_is_named(tmp_path, missing):
     del value[missing]
     with pytest.raises(DataError, match=f"there is no {missing}"):
         WavefunctionFile(save(tmp_path / "w.npy", value))[0]
+
+
+@pytest.mark.parametrize("section", ["floatvar", "matrixarr"])
+@pytest.mark.parametrize("value", [True, [1, 2]])
+def test_a_section_that_is_no_dictionary_is_named(tmp_path, section, value):
+    changed = contents() | {section: value}
+    with pytest.raises(DataError, match=f"{section} must be a dictionary, not {type(value).__name__}"):
+        WavefunctionFile(save(tmp_path / "w.npy", changed))[0]
 
 
 @pytest.mark.parametrize("value", [3, [1, 2], None, "text", {}, {"molecule": 3}, {"molecule": []}])

@@ -165,3 +165,10 @@ def test_history_forgets_what_will_be_made_again(tmp_path):
     assert list(again.table["loss"]) == [1 / 3, 1 / 3, 1 / 3, 2.0]
     assert read_history(tmp_path).equals(again.table)
     again.close()
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, "3", [1], True, None])
+def test_the_place_in_the_data_is_made_of_counts(value):
+    assert checkpoint.counts({"epoch": 0, "samples": 7}) == {"epoch": 0, "samples": 7}
+    with pytest.raises(ValueError, match="samples is .*, not a count"):
+        checkpoint.counts({"epoch": 0, "samples": value})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -60,6 +61,7 @@ def test_every_architecture(name):
         start = load_model("sap-fit").predict(molecule).hamiltonian
         assert np.abs(model.predict(molecule).hamiltonian - start).max() > 1e-3
     validate(model, [conformer.molecule for conformer in conformers[:2]], check=True)
+    pickle.dumps(model)  # a cluster's workers get it so
 
 
 @pytest.mark.parametrize("name", BASELINES)

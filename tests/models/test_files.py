@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load, load_file, save, save_file
 
 import nablaviz
-from nablaviz.models import files, tensor_file
+from nablaviz.models import files
 from nablaviz.models.energy.painn import PaiNN, PaiNNSettings
 from nablaviz.models.hamiltonian.edge_frame import EdgeFrame, EdgeFrameSettings
 
@@ -137,13 +139,15 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     model, path = saved
     before = path.read_bytes()
 
-    def fail(tensors, part, metadata):
-        part.write_bytes(b"half")
-        raise OSError("no space left on device")
+    def fail(part, content):
+        with part.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(tensor_file, "save_file", fail)
-    with pytest.raises(OSError, match="no space left"):
-        model.save(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fail)
+        with pytest.raises(OSError, match=r"no space left on device: '.*model\.safetensors'"):
+            model.save(path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

@@ -58,6 +58,6 @@ def test_card_of_another_kind():
 
 
 def test_what_is_no_molecule_is_refused(conformer):
-    assert as_list(conformer.molecule) == [conformer.molecule]
-    with pytest.raises(TypeError, match="a Molecule or several, not Conformer"):
-        as_list([conformer])
+    assert as_list(conformer.molecule) == as_list([conformer]) == [conformer.molecule]
+    with pytest.raises(TypeError, match="a Molecule or several, not str"):
+        as_list(["CCO"])

@@ -43,3 +43,9 @@ def test_the_seed_decides_the_first_weights():
 def test_what_is_wrong_is_named(name, text, says):
     with pytest.raises(ValueError, match=says):
         configure(name, text, {})
+
+
+@pytest.mark.parametrize("size", ["4097", "99999999999999999999"])
+def test_a_model_of_absurd_size_is_refused(size):
+    with pytest.raises(ValueError, match="channels must be at most 4,096, not "):
+        configure("schnet", {"channels": size}, {})

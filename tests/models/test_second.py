@@ -10,6 +10,7 @@ import pytest
 
 import nablaviz
 from nablaviz.chem.baselines import baseline
+from nablaviz.data.convert import convert
 from nablaviz.data.memory import Memory
 from nablaviz.models.interface import Prediction
 from nablaviz.models.second import name_of, second
@@ -110,6 +111,13 @@ def test_a_dataset_joined_by_ids(dataset):
     found = find(Memory(shifted), dataset, 1)
     np.testing.assert_array_equal(found.hamiltonian, dataset[1].hamiltonian + 1)
     assert found.energy == 5.0
+
+
+@pytest.mark.parametrize("name", ["store", "one.db"])
+def test_a_dataset_by_its_path(dataset, tmp_path, name):
+    convert(dataset, tmp_path / name, to="hamiltonian-v2" if name.endswith("db") else "store", progress=False)
+    exact = dataset[1].hamiltonian
+    np.testing.assert_array_equal(find(str(tmp_path / name), dataset, 1).hamiltonian, exact)
 
 
 def test_a_dataset_that_does_not_fit(dataset):

@@ -16,6 +16,7 @@ import torch
 import nablaviz
 from nablaviz.data.memory import Memory
 from nablaviz.models import checkpoint
+from nablaviz.models.batching import Stream
 from nablaviz.models.checkpoint import CheckpointError, load
 from nablaviz.models.energy.painn import PaiNN
 from nablaviz.models.history import read_history
@@ -33,6 +34,14 @@ SHORT = Settings(
 def small(seed: int = 0) -> PaiNN:
     torch.manual_seed(seed)
     return PaiNN(PaiNN.Settings(channels=8, layers=1, radial=6))
+
+
+def hamiltonian():
+    """Parts of it are of elements that a batch may lack."""
+    torch.manual_seed(0)
+    kind = architecture("edge-frame")
+    few = {"channels": 4, "pair_channels": 4, "head_channels": 4, "layers": 1, "radial": 4, "pair_radial": 3}
+    return kind(kind.Settings(baseline="sap-fit", **few))
 
 
 def chosen():
@@ -362,17 +371,45 @@ def test_mixed_precision(data):
     assert all(p.dtype == torch.float32 for p in run.model.parameters())
 
 
-def test_two_devices(tmp_path):
+@pytest.mark.parametrize(("make", "more"), [(small, 3), (hamiltonian, 1)], ids=["energy", "hamiltonian"])
+def test_two_devices(tmp_path, conformers, make, more):
     script = tmp_path / "two.py"
-    text = SCRIPT.format(tests=str(Path(__file__).parent), out=str(tmp_path / "run"))
-    script.write_text(text.replace("go(data, out", "go(data, replace(SHORT, budget=4, devices=2), out"))
+    text = SCRIPT.format(tests=str(Path(__file__).parent), out=str(tmp_path / "run")).replace(
+        "small", make.__name__
+    )
+    two = f"go(data, replace(SHORT, budget=4, devices=2), model={make.__name__}(), out"
+    script.write_text(text.replace("go(data, out", two))
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     history = read_history(tmp_path / "run")
     assert list(history.step) == [1, 2, 3, 4, 4]
-    assert history.epoch.iloc[0] > 3 / 11  # two batches a step
+    assert history.epoch.iloc[0] > more / 11  # two batches a step
     load_model(tmp_path / "run" / "model.safetensors")
+    norms = history.gradient_norm.dropna()
+    expected = in_one_process(make(), conformers, replace(SHORT, budget=4, devices=2))
+    assert norms.iloc[0] == pytest.approx(expected[0], rel=1e-4)
+    assert list(norms) == pytest.approx(expected, rel=0.02)  # Adam makes much of rounding
+
+
+def in_one_process(model, conformers, settings):
+    """Lengths of the gradients in training by hand: the batches of a step count by their samples."""
+    data = prepare(model, conformers[:11], conformers[11:], progress=False)
+    model.fit_reference(data.samples)
+    stream = Stream([model.size(s) for s in data.samples], settings.pairs_per_batch, settings.seed)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=settings.weight_decay)
+    model.train()
+    norms = []
+    for step in range(int(settings.budget)):
+        batches = [stream.take() for _ in range(settings.devices)]
+        optimizer.zero_grad()
+        for chosen in batches:
+            loss, _ = model.loss(model.collate([data.samples[i] for i in chosen]))
+            (loss * len(chosen) / sum(map(len, batches))).backward()
+        norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm).item())
+        optimizer.param_groups[0]["lr"] = settings.rate(step, step / settings.budget)
+        optimizer.step()
+    return norms
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,14 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, monkeypatch: pytest.M
     client.execute()
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+SLOW = "05", "06", "07"
+CASES = [
+    pytest.param(path, marks=[pytest.mark.slow] * path.stem.startswith(SLOW), id=path.stem)
+    for path in NOTEBOOKS
+]
+
+
+@pytest.mark.parametrize("path", CASES)
 def test_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     execute(nbformat.read(path, as_version=4), tmp_path, monkeypatch)
 

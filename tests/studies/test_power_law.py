@@ -130,6 +130,11 @@ def test_what_is_needed_is_said_with_its_interval() -> None:
         (lambda: law(0.5, sizes=SIZES[:3]), 0.8, "it needs 4 training sizes, there are 3"),
         (lambda: law(0.5, seeds=1, sizes=SIZES[:3]), 0.8, "it needs 4 training sizes"),
         (lambda: fit(*runs(0.0, noise=0.2)), 0.8, "the interval of the exponent includes 0"),
+        (
+            lambda: fit(*runs(-0.2, noise=0.1)),
+            0.5,
+            "does not fall: the interval of the exponent lies below 0",
+        ),
         (lambda: law(1.2, 0.9), 0.5, "more data alone will not reach 0.5 kcal/mol: the curve levels off"),
         (lambda: law(0.3), 0.01, "decades of training size away, and the sizes span 0.9 only"),
         (lambda: law(0.5), 10.0, "10 kcal/mol is reached with the smallest training set already"),

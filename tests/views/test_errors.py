@@ -308,3 +308,19 @@ def test_hostile_strings_are_escaped() -> None:
     for plot in (panel.parity, panel.residuals, panel.against):
         assert "<script" not in plot.plot.figure
         assert "<img" not in plot.plot.figure
+
+
+def test_each_model_has_a_mean_of_its_own() -> None:
+    import pandas as pd
+
+    from nablaviz.views.error_figures import points_drawing
+
+    size = np.arange(40.0)
+    series = {name: pd.DataFrame({"x": size, "y": size * k}) for name, k in (("a", 1.0), ("b", 100.0))}
+    lines = [
+        trace for trace in points_drawing(series, ("x", "y"), list, trend=True).figure.data
+        if trace.mode == "lines"
+    ]  # fmt: skip
+    assert [line.name.split(",")[0] for line in lines] == ["a", "b"]
+    for line, k in zip(lines, (1.0, 100.0), strict=True):
+        np.testing.assert_allclose(np.array(line.y), k * np.array(line.x))

@@ -48,7 +48,7 @@ def finish(folder: Path, study: Study = STUDY) -> Path:
         run.folder.mkdir(parents=True)
         errors.to_parquet(run.folder / ERRORS)
         means = [summary(group).assign(split=name) for name, group in errors.groupby("split", sort=False)]
-        pd.concat(means).to_parquet(run.folder / SUMMARY)
+        pd.concat(means, ignore_index=True).to_parquet(run.folder / SUMMARY)
         history = [
             {"step": k, "epoch": k / 5, "seconds": k, "split": split, "loss": 1 / (k + 1)}
             for k in range(1, 21)
@@ -83,18 +83,29 @@ def panel(folder: Path) -> LearningCurvesPanel:
     return nablaviz.learning_curves(folder)
 
 
+def points(panel: LearningCurvesPanel) -> list[list[int]]:
+    """The runs that the points of each curve stand for."""
+    traces = [t["customdata"] for t in json.loads(panel.curves.plot.figure)["data"] if "customdata" in t]
+    return [[row for row in of if row is not None] for of in traces if any(row is not None for row in of)]
+
+
 def test_every_run_is_a_point_that_leads_to_it(panel: LearningCurvesPanel) -> None:
-    figure = json.loads(panel.curves.plot.figure)
-    dots = [trace for trace in figure["data"] if "customdata" in trace]
-    assert len(dots) == 2 * 2 * 2  # two models; test and training errors; two splits
-    assert all(len(trace["customdata"]) == 8 for trace in dots)
-    first = dots[0]["customdata"][0]
+    dots = points(panel)
+    assert [len(trace) for trace in dots] == 2 * 2 * 2 * [8]  # models, test and training errors, splits
+    first = dots[0][0]
     panel.curves.plot._receive(None, {"kind": "click", "row": first, "toggle": False}, [])
     assert panel.run.run.name == panel.table["run"].unique()[first]
     assert panel.run.layout.display is None
     assert panel.run.run.name in panel.run.facts.value
     losses = json.loads(panel.run.losses.figure)["data"]
     assert [len(trace["x"]) if isinstance(trace["x"], list) else 20 for trace in losses] == [20, 20]
+
+
+def test_a_mean_over_one_seed_is_the_run(tmp_path: Path) -> None:
+    panel = nablaviz.learning_curves(finish(tmp_path / "one", replace(STUDY, seeds=(3,))))
+    assert [len(set(trace)) for trace in points(panel)] == 2 * 2 * 2 * [len(STUDY.sizes)]
+    lines = [t for t in json.loads(panel.curves.plot.figure)["data"] if t.get("mode") == "lines+markers"]
+    assert all("seed 3" in text for trace in lines for text in trace["text"])
 
 
 def test_the_worst_conformers_are_those_of_the_measure_and_split(panel: LearningCurvesPanel) -> None:

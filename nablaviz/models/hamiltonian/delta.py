@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -43,7 +42,7 @@ WEAKEST = 1e-8
 class DeltaSettings:
     """What is learnt."""
 
-    baseline: str = "minao-2"
+    baseline: str = "minao-4"
     "A name of ``chem.baselines.BASELINES``, or ``none``: the Hamiltonian itself is learnt."
     basis: str = LOWDIN
     "Of Y: ``lowdin`` or ``atomic``."
@@ -72,6 +71,8 @@ class Sample:
     "H₀, shape (n, n), Eh; kept for prediction only."
     target: np.ndarray | None
     "S^−½ (H − H₀) S^−½, or H − H₀; shape (n, n), Eh, float32; where there are labels."
+    residual: Coefficients | None = None
+    "The target less the correction, once it has been asked for."
 
 
 class Delta(Network[Sample]):
@@ -84,7 +85,6 @@ class Delta(Network[Sample]):
         super().__init__(settings)
         self.register_buffer("onsite", torch.zeros(len(lowdin.onsite_terms())))
         self._cache: BaselineCache | None = None
-        self._residuals: WeakKeyDictionary[Sample, Coefficients] = WeakKeyDictionary()
 
     def _blocks(self, molecule: Molecule) -> BlockMap:
         """Which blocks are predicted, and in which frames."""
@@ -94,8 +94,10 @@ class Delta(Network[Sample]):
         """The baseline H₀."""
         if self.settings.baseline == NONE:
             return np.zeros((basis.size(molecule.numbers),) * 2)
-        source = self._cache or baselines
-        return source.baseline(self.settings.baseline, molecule)
+        if self._cache is not None:
+            return self._cache.baseline(self.settings.baseline, molecule)
+        double = self.onsite.dtype == torch.float64
+        return baselines.baseline(self.settings.baseline, molecule, double=double)
 
     @contextmanager
     def remembering(
@@ -147,7 +149,8 @@ class Delta(Network[Sample]):
             self._fit_correction(samples)
         seen = {z for sample in samples for z in sample.molecule.numbers.tolist()}
         self.card = replace(self.card, elements=tuple(z for z in SUPPORTED if z in seen))
-        self._residuals.clear()
+        for sample in samples:
+            sample.residual = None
 
     def _fit_correction(self, samples: Sequence[Sample]) -> None:
         sizes = _shell_sizes(samples)
@@ -173,14 +176,14 @@ class Delta(Network[Sample]):
         ValueError
             If the sample was prepared without labels.
         """
-        if sample not in self._residuals:
+        if sample.residual is None:
             root = sample.root.astype(np.float64)
             known = root @ lowdin.onsite_matrix(self._onsite(), sample.molecule.numbers) @ root
             found = sample.blocks.resolve(self._target(sample) - known)
             pairs = {key: value.to(self.dtype) for key, value in found.pairs.items()}
             sites = {key: value.to(self.dtype) for key, value in found.sites.items()}
-            self._residuals[sample] = Coefficients(pairs, sites)
-        return self._residuals[sample]
+            sample.residual = Coefficients(pairs, sites)
+        return sample.residual
 
     def _metrics(self, mae: torch.Tensor, rmse: torch.Tensor) -> dict[str, torch.Tensor]:
         """Errors of each sample's coefficients of Y, Eh, by name."""

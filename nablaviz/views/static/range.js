@@ -9,7 +9,14 @@ function element(tag, className, text) {
   return made;
 }
 
+/** A text of the panel, with values for the names in braces. */
+function speaker(model) {
+  const words = model.get("words");
+  return (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
 function render({ model, el }) {
+  const say = speaker(model);
   const root = element("div", "nablaviz-range");
   // JupyterLab's own keys would move the cell
   root.addEventListener("keydown", (event) => event.stopPropagation());
@@ -18,8 +25,8 @@ function render({ model, el }) {
   const unit = element("span", "unit");
   const clear = element("button", "", "×");
   clear.type = "button";
-  clear.title = "All values";
-  clear.setAttribute("aria-label", "All values");
+  clear.title = say("range.clear");
+  clear.setAttribute("aria-label", say("range.clear"));
   clear.onclick = () => choose([null, null]);
   head.append(label, unit, clear);
 
@@ -33,21 +40,21 @@ function render({ model, el }) {
   now.setAttribute("class", "now");
   svg.append(all, now);
   field.append(svg);
-  const handles = ["Lowest", "Highest"].map((name) => {
+  const handles = [say("range.lowest"), say("range.highest")].map((name) => {
     const handle = element("input");
     handle.type = "range";
     handle.min = 0;
     handle.step = 1;
-    handle.setAttribute("aria-label", name);
+    handle.setAttribute("aria-label", `${model.get("label")}: ${name}`);
     field.append(handle);
     return handle;
   });
   const numbers = element("div", "nablaviz-range-numbers");
-  const boxes = ["Lowest", "Highest"].map((name) => {
+  const boxes = [say("range.lowest"), say("range.highest")].map((name) => {
     const box = element("input");
     box.type = "text";
     box.inputMode = "decimal";
-    box.setAttribute("aria-label", name);
+    box.setAttribute("aria-label", `${model.get("label")}: ${name}`);
     numbers.append(box);
     return box;
   });
@@ -139,7 +146,7 @@ function render({ model, el }) {
     label.textContent = model.get("label");
     unit.textContent = model.get("unit");
     const missing = model.get("missing");
-    root.title = missing ? `${missing.toLocaleString("en")} conformers lack it: they pass only while no limit is set` : "";
+    root.title = missing ? say("range.missing", { n: missing.toLocaleString("en") }) : "";
   }
 
   function fromModel() {

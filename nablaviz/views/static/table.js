@@ -9,7 +9,14 @@ function element(tag, className, text) {
   return made;
 }
 
+/** A text of the panel, with values for the names in braces. */
+function speaker(model) {
+  const words = model.get("words");
+  return (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
 function render({ model, el }) {
+  const say = speaker(model);
   const root = element("div", "nablaviz-table");
   // JupyterLab's own keys would move the cell
   root.addEventListener("keydown", (event) => event.stopPropagation());
@@ -18,7 +25,7 @@ function render({ model, el }) {
   table.tabIndex = 0;
   table.setAttribute("role", "grid");
   table.setAttribute("aria-multiselectable", "true");
-  table.setAttribute("aria-label", "Conformers. Up and down arrow keys step, with Shift they extend the selection.");
+  table.setAttribute("aria-label", say("table.label"));
   const head = table.createTHead();
   const body = table.createTBody();
   frame.append(table);
@@ -35,14 +42,14 @@ function render({ model, el }) {
     made.onclick = () => model.send({ kind: "page", to: to() });
     return made;
   };
-  const first = button("«", "First page", () => 0);
-  const back = button("‹", "Previous page", () => model.get("page") - 1);
-  const next = button("›", "Next page", () => model.get("page") + 1);
-  const last = button("»", "Last page", () => model.get("pages") - 1);
+  const first = button("«", say("table.first"), () => 0);
+  const back = button("‹", say("table.previous"), () => model.get("page") - 1);
+  const next = button("›", say("table.next"), () => model.get("page") + 1);
+  const last = button("»", say("table.last"), () => model.get("pages") - 1);
   const where = element("input");
   where.type = "text";
   where.inputMode = "numeric";
-  where.setAttribute("aria-label", "Page");
+  where.setAttribute("aria-label", say("table.page"));
   where.onchange = () => {
     const page = Number.parseInt(where.value, 10);
     where.blur();
@@ -65,7 +72,7 @@ function render({ model, el }) {
       cell.setAttribute("aria-sort", !sorted ? "none" : model.get("descending") ? "descending" : "ascending");
       const sort = element("button");
       sort.type = "button";
-      sort.title = `Sort by ${label}`;
+      sort.title = say("table.sort", { column: label });
       const title = element("span", "label");
       if (sorted) title.append(element("span", "mark", model.get("descending") ? "▼" : "▲"));
       title.append(label);
@@ -91,7 +98,7 @@ function render({ model, el }) {
     });
     if (!lines.length) {
       const line = element("tr", "empty");
-      const cell = element("td", "", "No conformer passes the filters.");
+      const cell = element("td", "", say("table.empty"));
       cell.colSpan = columns.length;
       line.append(cell);
       lines.push(line);
@@ -113,16 +120,19 @@ function render({ model, el }) {
     const count = (n) => n.toLocaleString("en");
     const [total, page, rows] = [model.get("total"), model.get("page"), model.get("rows").length];
     const start = page * model.get("page_size");
-    const parts = [total ? `${count(start + 1)}–${count(start + rows)} of ${count(total)}` : "0 conformers"];
+    const parts = [
+      total ? say("table.shown", { first: count(start + 1), last: count(start + rows), total: count(total) }) : say("table.none"),
+    ];
     const chosen = model.get("n_selected");
     if (chosen) {
       const hidden = model.get("n_hidden");
-      parts.push(`${count(chosen)} selected` + (hidden ? `, ${count(hidden)} of them not in this list` : ""));
+      const said = say("table.selected", { n: count(chosen) });
+      parts.push(hidden ? said + say("table.hidden", { n: count(hidden) }) : said);
     }
     said.textContent = parts.join(" · ");
     if (document.activeElement !== where) where.value = page + 1;
     where.style.width = `${Math.max(2, String(model.get("pages")).length) + 2}ch`;
-    of.textContent = `of ${count(model.get("pages"))}`;
+    of.textContent = say("table.of", { pages: count(model.get("pages")) });
     first.disabled = back.disabled = page === 0;
     next.disabled = last.disabled = page >= model.get("pages") - 1;
   }

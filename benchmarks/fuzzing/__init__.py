@@ -1,0 +1,1 @@
+"""Hostile and damaged input for every reader and every text entry."""
