@@ -112,6 +112,11 @@ class Notebook:
             assert time.monotonic() < end, f"{expression} is {value!r}, not {expected!r}"
             time.sleep(0.05)
 
+    def rest(self, timeout: float = 60) -> None:
+        """Wait until no view has a frame to draw, nor is drawn coarsely to be quick."""
+        fine = "[...__nablaviz.views].every(({ pace, frame }) => !pace.rough && !pace.coarse && !frame)"
+        self.page.wait_for_function(fine, timeout=timeout * 1000)
+
     def theme(self, name: str) -> None:
         """Switch JupyterLab to its ``light`` or ``dark`` theme."""
         self.command("apputils:change-theme", theme=THEMES[name])

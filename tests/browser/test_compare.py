@@ -83,8 +83,7 @@ def test_a_click_on_a_level_draws_its_pair_and_leaves_the_camera(notebook: Any) 
 def rested(notebook: Any) -> list[str]:
     """The same once nothing is drawn coarsely any more."""
     notebook.until("all(view.ready == view.tick for view in panel.views.viewers)", True, timeout=PATIENCE)
-    fine = "[...__nablaviz.views].every(({ pace, frame }) => !pace.rough && !pace.coarse && !frame)"
-    notebook.page.wait_for_function(fine)
+    notebook.rest()
     return painted(notebook)
 
 

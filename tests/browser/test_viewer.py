@@ -36,7 +36,8 @@ def pixels(url: str) -> np.ndarray:
 
 
 def pictures(notebook) -> list[np.ndarray]:
-    """What the WebGL canvas of each viewer shows."""
+    """What the WebGL canvas of each viewer shows once it rests."""
+    notebook.rest()
     urls = notebook.page.evaluate(
         "[...document.querySelectorAll('.nablaviz-stage canvas')].map((canvas) => canvas.toDataURL())"
     )
@@ -283,7 +284,6 @@ def test_many_views(lab):
         "[...document.querySelectorAll('.nablaviz-stage canvas')]"
         ".every((c) => c._3dmol_viewer && !c._3dmol_viewer.renderer.isLost())"
     )
-    many.page.wait_for_timeout(200)
     for before, after in zip(together, pictures(many), strict=True):
         assert np.abs(after - before).max() <= 2
 
