@@ -59,8 +59,12 @@ def works(root: Path, url: str, registry: Path) -> list[Work]:
 
     def convert(folder: Path) -> None:
         for to, name in (("store", "store"), ("energy", "energy.db"), ("hamiltonian-v2", "hamiltonian.db")):
-            if to == "store" or not (folder / name).exists():
+            there = to != "store" and (folder / name).exists()
+            try:
                 command("convert", root / "source", folder / name, "--to", to)
+            except RuntimeError:  # the command says that the file exists
+                if not there:
+                    raise
 
     def download(folder: Path) -> None:
         command("download", "file", "--to", folder, "--registry", registry, "--base-url", url)

@@ -45,18 +45,21 @@ class Writer(ABC):
     def __enter__(self) -> Writer:
         from filelock import Timeout
 
-        if self.path.exists():
-            raise FileExistsError(f"{shown(self.path)} exists already: remove it, or choose another name")
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise OSError(f"{shown(self.path)}: another process is writing it") from None
         try:
             self._remove_partial()  # what a killed run has left
+            if self.path.exists():
+                raise FileExistsError(f"{shown(self.path)} exists already: remove it, or choose another name")
             self._begin()
         except sqlite3.Error as fault:
             self._release()
             raise OSError(f"{shown(self.path)}: {fault}") from fault
+        except BaseException:
+            self._release()
+            raise
         return self
 
     def add(self, conformer: Conformer) -> None:

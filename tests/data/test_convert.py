@@ -275,6 +275,7 @@ def test_a_faulty_conformer_is_not_written(tmp_path, to, change, message):
 def test_nothing_is_overwritten(tmp_path, to):
     path = tmp_path / "x.db"
     path.write_text("precious")
+    (tmp_path / ".x.db.lock").touch()  # of a process that was killed when the file had got its name
     with pytest.raises(FileExistsError, match=r"x\.db exists already"):
         convert(V2, path, to=to, progress=False)
     assert path.read_text() == "precious"
