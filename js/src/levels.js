@@ -78,6 +78,7 @@ class Levels {
     const busy = () => clearTimeout(this.ahead); // the kernel has other things to do
     document.addEventListener("pointerdown", busy, true);
     this.undo.push(() => document.removeEventListener("pointerdown", busy, true));
+    this.size = [0, 0];
     const again = () => this.redraw();
     const sized = new ResizeObserver(again);
     sized.observe(box);
@@ -126,7 +127,8 @@ class Levels {
   }
 
   paint() {
-    const [width, height] = [this.box.clientWidth, this.box.clientHeight];
+    // JupyterLab hides the page for less than a frame to change its theme: then as large as it was
+    const [width, height] = (this.size = this.box.clientWidth ? [this.box.clientWidth, this.box.clientHeight] : this.size);
     if (!width || !height) return; // drawn when it has a size
     if (!this.data) {
       this.svg.replaceChildren();

@@ -221,6 +221,23 @@ def test_a_model_that_fails_is_said_in_place_and_the_panel_lives_on(notebook: An
     assert len(set(painted(notebook))) == 3
 
 
+def test_levels_follow_a_theme_that_comes_while_the_page_is_hidden(notebook: Any) -> None:
+    # JupyterLab does so, at times for less than a frame, of which no observer of sizes is told
+    painted(notebook)
+    notebook.page.evaluate(
+        """async () => {
+          document.querySelector(".nablaviz-levels svg").firstChild.old = true;
+          document.body.style.display = "none";
+          document.body.dataset.jpThemeLight = "false";
+          await null;
+          await new Promise((done) => requestAnimationFrame(done));
+          document.body.style.display = "";
+        }"""
+    )
+    notebook.page.wait_for_function("!document.querySelector('.nablaviz-levels svg').firstChild.old")
+    notebook.page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+
+
 @pytest.mark.parametrize("width", [1280, 1920])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_and_follows_the_theme(notebook: Any, width: int, theme: str) -> None:
