@@ -184,7 +184,10 @@ class Database:
             except duckdb.Error as fault:
                 if type(fault) is duckdb.Error or isinstance(fault, duckdb.IOException):  # of no query
                     raise CatalogError(f"{shown(self.path)}: it cannot be read: {fault}") from None
-                raise CatalogError(explain(str(fault), self.types)) from None
+                told = explain(str(fault), self.types)
+                if isinstance(fault, duckdb.InvalidInputException):  # of a query or of a file
+                    told = f"{shown(self.path)}: {told}"
+                raise CatalogError(told) from None
 
 
 def _shards_sql(store: Store) -> str:
