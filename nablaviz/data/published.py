@@ -37,11 +37,12 @@ class Published:
 
     def __post_init__(self) -> None:
         for what in ("name", "path", "content"):
-            text(getattr(self, what), name=what)
-            if what != "path" and not (getattr(self, what) or "").isprintable():
-                raise ValueError(f"{what} {getattr(self, what)!r:.80} cannot be printed")
-        if not self.name or self.path is None:
-            raise ValueError("a published file needs a name")
+            found = getattr(self, what)
+            text(found, name=what)
+            if not found and (found is None or what == "name"):
+                raise ValueError(f"a published file needs a {what}")
+            if what != "path" and not found.isprintable():
+                raise ValueError(f"{what} {found!r:.80} cannot be printed")
         if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", step) for step in self.path.split("/")):
             raise ValueError(f"path {self.path!r} of {self.name!r} is not made of plain names joined by /")
         if self.etag is not None and not etags.is_hash(self.etag):

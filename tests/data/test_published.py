@@ -360,6 +360,7 @@ def test_paths_stay_in_the_folder(path):
         "{}",
         '{"base_url": "file:///etc", "files": []}',
         '{"base_url": "http://a", "files": [{"name": "a"}]}',
+        '{"base_url": "http://a", "files": [{"name": "a", "path": "a.db", "etag": null, "content": null}]}',
     ],
 )
 def test_a_bad_registry_is_named(tmp_path, text):
