@@ -40,7 +40,7 @@ class Published:
             found = getattr(self, what)
             text(found, name=what)
             if not found and (found is None or what == "name"):
-                raise ValueError(f"a published file needs a {what}")
+                raise ValueError(f"a published file has no {what}")
             if what != "path" and not found.isprintable():
                 raise ValueError(f"{what} {found!r:.80} cannot be printed")
         if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", step) for step in self.path.split("/")):
