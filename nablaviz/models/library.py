@@ -81,7 +81,7 @@ def load_model(name_or_path: str | Path) -> Model:
     if name in names():
         return _read(SHIPPED / f"{name}.safetensors")
     close = difflib.get_close_matches(name, names(), n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     raise ValueError(f"no model or file {name!r}{hint} There are {', '.join(names())}")
 
 

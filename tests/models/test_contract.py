@@ -62,6 +62,9 @@ def test_every_architecture(name):
         assert np.abs(model.predict(molecule).hamiltonian - start).max() > 1e-3
     validate(model, [conformer.molecule for conformer in conformers[:2]], check=True)
     pickle.dumps(model)  # a cluster's workers get it so
+    apart = Molecule([8, 8], [[0, 0, 0], [0, 0, 60]])  # no pair that a network could see
+    found = model.predict(apart)
+    assert np.isfinite(found.energy if isinstance(model, Potential) else found.hamiltonian).all()
 
 
 @pytest.mark.parametrize("name", BASELINES)

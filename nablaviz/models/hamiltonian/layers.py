@@ -118,7 +118,7 @@ class Message(nn.Module):
             signs = 2 if m else 1
             shape = (count, signs, copies(DEGREE)[m], c)
             weighted = part.unflatten(1, shape[1:3]) * weight.view(count, 1, *shape[2:])
-            mapped.append(layer(weighted.view(count * signs, -1)).view(count, -1, self.out))
+            mapped.append(layer(weighted.flatten(2)).unflatten(2, (-1, self.out)).flatten(1, 2))
         messages = back @ torch.cat(mapped, 1)
         sums = messages.new_zeros(len(x), *messages.shape[1:])
         return sums.index_add(0, edges.first, messages) * NEIGHBOURS
