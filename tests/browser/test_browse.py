@@ -197,9 +197,14 @@ def test_filtering_by_substructure_and_range(notebook: Any) -> None:
 
 
 def test_atoms_of_drawing_and_3d_are_linked(notebook: Any) -> None:
-    notebook.page.locator(".nablaviz-depiction .atom-selector").first.click(force=True)
+    atoms = notebook.page.locator(".nablaviz-depiction .atom-selector")
+    notebook.page.evaluate("document.querySelector('.nablaviz-depiction svg').old = true")
+    atoms.first.click(force=True)
     notebook.until("len(viewer.picked)", 1, timeout=PATIENCE)
-    notebook.page.locator(".nablaviz-depiction .atom-selector").nth(1).click(force=True)
+    notebook.page.wait_for_function(
+        "!document.querySelector('.nablaviz-depiction svg').old"
+    )  # drawn with the mark
+    atoms.nth(1).click(force=True)
     notebook.until("len(viewer.picked)", 2, timeout=PATIENCE)
     assert notebook.python("viewer.measurement").endswith("Å")
 
