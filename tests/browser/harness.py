@@ -112,6 +112,18 @@ class Notebook:
             assert time.monotonic() < end, f"{expression} is {value!r}, not {expected!r}"
             time.sleep(0.05)
 
+    def box(self, part: Any) -> dict[str, float]:
+        """The bounding box of an element, which may just be drawn anew; a line may have no height."""
+        while (box := part.bounding_box()) is None:
+            self.page.wait_for_timeout(20)
+        return box
+
+    def click(self, part: Any) -> None:
+        """Click the middle of an element, whatever of its kind is there now."""
+        part.evaluate("(element) => element.scrollIntoView({ block: 'nearest' })")
+        box = self.box(part)
+        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
     def rest(self, timeout: float = 60) -> None:
         """Wait until no view has a frame to draw, nor is drawn coarsely to be quick."""
         fine = "[...__nablaviz.views].every(({ pace, frame }) => !pace.rough && !pace.coarse && !frame)"

@@ -198,14 +198,13 @@ def test_filtering_by_substructure_and_range(notebook: Any) -> None:
 
 def test_atoms_of_drawing_and_3d_are_linked(notebook: Any) -> None:
     atoms = notebook.page.locator(".nablaviz-depiction .atom-selector")
-    notebook.page.evaluate("document.querySelector('.nablaviz-depiction svg').old = true")
-    atoms.first.click(force=True)
-    notebook.until("len(viewer.picked)", 1, timeout=PATIENCE)
-    notebook.page.wait_for_function(
-        "!document.querySelector('.nablaviz-depiction svg').old"
-    )  # drawn with the mark
-    atoms.nth(1).click(force=True)
-    notebook.until("len(viewer.picked)", 2, timeout=PATIENCE)
+    for count, atom in enumerate((atoms.first, atoms.nth(1)), 1):
+        notebook.page.evaluate("document.querySelector('.nablaviz-depiction svg').old = true")
+        notebook.click(atom)
+        notebook.until("len(viewer.picked)", count, timeout=PATIENCE)
+        notebook.page.wait_for_function(
+            "!document.querySelector('.nablaviz-depiction svg').old"
+        )  # with the mark
     assert notebook.python("viewer.measurement").endswith("Å")
 
 

@@ -58,10 +58,7 @@ def test_a_click_on_a_bar_of_the_distribution_selects(notebook: Any) -> None:
     notebook.python("1", "panel.selection = [0]")
     bars = notebook.page.locator(".nablaviz-error-plot >> nth=1").locator(".barlayer .point path")
     heights = bars.evaluate_all("(all) => all.map((bar) => bar.getBoundingClientRect().height)")
-    bar = bars.nth(heights.index(max(heights)))
-    bar.scroll_into_view_if_needed()
-    at = bar.bounding_box()
-    notebook.page.mouse.click(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    notebook.click(bars.nth(heights.index(max(heights))))
     notebook.until("len(panel.selection) > 1", True, timeout=PATIENCE)
 
 

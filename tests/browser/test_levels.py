@@ -64,19 +64,6 @@ def eventually(notebook: Any, condition: Callable[[], bool], seconds: float = 10
         notebook.page.wait_for_timeout(50)
 
 
-def box_of(notebook: Any, part: Any) -> dict[str, float]:
-    """Its bounding box, which for a line may have no height."""
-    while (box := part.bounding_box()) is None:  # just drawn anew
-        notebook.page.wait_for_timeout(20)
-    return box
-
-
-def click(notebook: Any, part: Any) -> None:
-    """At the middle."""
-    box = box_of(notebook, part)
-    notebook.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-
-
 def selected(notebook: Any) -> str:
     return notebook.page.locator(DRAWN).get_attribute("data-drawn")
 
@@ -87,11 +74,11 @@ def wait_drawn(notebook: Any, pair: int) -> None:
 
 def test_click_on_a_level_of_either_column_reaches_python(notebook: Any) -> None:
     homo = notebook.python("homo")
-    click(notebook, level(notebook, 0, homo - 2))
+    notebook.click(level(notebook, 0, homo - 2))
     notebook.until("levels.selected", notebook.python(f"pair[{homo - 2}]"))
     wanted = notebook.python(f"pair[{homo + 1}]")
     theirs = notebook.python(f"int(data['pairs'][{wanted}][1])")
-    click(notebook, level(notebook, 1, theirs))
+    notebook.click(level(notebook, 1, theirs))
     notebook.until("levels.selected", wanted)
     wait_drawn(notebook, wanted)
 
@@ -120,7 +107,7 @@ def test_keys_step_through_the_levels(notebook: Any) -> None:
 
 def test_hover_says_both_energies_and_names_are_text(notebook: Any) -> None:
     homo = notebook.python("homo")
-    box = box_of(notebook, level(notebook, 0, homo))
+    box = notebook.box(level(notebook, 0, homo))
     notebook.page.mouse.move(box["x"] + box["width"] / 2, box["y"])
     tip = notebook.page.locator(".nablaviz-levels-tip")
     tip.wait_for(state="visible")
@@ -135,8 +122,8 @@ def test_hover_says_both_energies_and_names_are_text(notebook: Any) -> None:
 def test_wheel_zooms_drag_pans_double_click_resets_without_selecting(notebook: Any) -> None:
     page = notebook.page
     homo = notebook.python("homo")
-    place = lambda: box_of(notebook, level(notebook, 0, homo))["y"]  # noqa: E731
-    gap = lambda: place() - box_of(notebook, level(notebook, 0, homo + 1))["y"]  # noqa: E731
+    place = lambda: notebook.box(level(notebook, 0, homo))["y"]  # noqa: E731
+    gap = lambda: place() - notebook.box(level(notebook, 0, homo + 1))["y"]  # noqa: E731
     area = page.locator(".nablaviz-levels > svg").bounding_box()
     middle = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
     first = gap()
@@ -190,6 +177,6 @@ def test_a_click_is_one_message(notebook: Any) -> None:
     """Nothing but the selection travels: the levels are not sent back."""
     notebook.python("1", "got, take = [], levels.set_state")
     notebook.python("1", "levels.set_state = lambda state: (got.append(list(state)), take(state))")
-    click(notebook, level(notebook, 0, notebook.python("homo - 3")))
+    notebook.click(level(notebook, 0, notebook.python("homo - 3")))
     notebook.until("levels.selected", notebook.python("pair[homo - 3]"))
     assert notebook.python("got") == [["selected"]]
