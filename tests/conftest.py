@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -24,6 +26,17 @@ def chromium() -> str:
         verdict = pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip
         verdict("no Chromium: install it, or name one in NABLAVIZ_CHROMIUM")
     return path
+
+
+@pytest.fixture(scope="session")
+def make_summary() -> ModuleType:
+    """The generator of large summaries, a benchmark's script."""
+    path = Path(__file__).parents[1] / "benchmarks" / "make_summary.py"
+    spec = importlib.util.spec_from_file_location("make_summary", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager

@@ -62,12 +62,7 @@ class EnergyDatabase(SqliteDataset):
             self._read_metadata(found[0][0] if found else "{}")
 
     def _read_metadata(self, value: object) -> None:
-        try:
-            metadata = json.loads(value) if isinstance(value, str) else None
-        except (ValueError, RecursionError) as fault:
-            raise ValueError(f"the metadata are damaged: {fault}") from fault
-        if not isinstance(metadata, dict):
-            raise ValueError("the metadata must be a JSON object")
+        metadata = _object(value, "the metadata")
         units = metadata.get("_property_unit_dict", {})
         references = metadata.get("atomrefs", {})
         if not isinstance(units, dict) or not isinstance(references, dict):
@@ -128,14 +123,20 @@ class EnergyDatabase(SqliteDataset):
         }
 
 
+def _object(value: object, what: str) -> dict[str, Any]:
+    """A JSON object, from its text."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"{what} are damaged: {fault}") from fault
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} must be a JSON object")
+    return found
+
+
 def _ids(pairs: object) -> tuple[int | None, int | None, str | None]:
     """What identifies a row, from the JSON of its key-value pairs."""
-    try:
-        found = json.loads(pairs) if isinstance(pairs, str) else None
-    except (ValueError, RecursionError) as fault:
-        raise ValueError(f"key_value_pairs are damaged: {fault}") from fault
-    if not isinstance(found, dict):
-        raise ValueError("key_value_pairs must be a JSON object")
+    found = _object(pairs, "key_value_pairs")
     for name, kind in IDS.items():
         value = found.get(name)
         (identifier if kind == "int64" else text)(value, name=name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ipywidgets import Box, Dropdown, VBox
+from ipywidgets import Box, Dropdown
 
 from nablaviz.data.aggregates import Density, Range, density
 from nablaviz.data.catalog import Catalog
@@ -14,9 +14,8 @@ from nablaviz.data.conditions import RELATIVE
 from nablaviz.views.catalogue_figures import density_figure
 from nablaviz.views.columns import NUMERIC, SHOWN
 from nablaviz.views.language import say
-from nablaviz.views.notice import Notice
-from nablaviz.views.plot import Plot
 from nablaviz.views.selection import clicked
+from nablaviz.views.selection_plot import RING, SelectionPlot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +35,7 @@ Y_FIRST = ("formation_energy", RELATIVE, "energy")
 """What is drawn at first, if the source holds it."""
 
 
-class DensityView(VBox):
+class DensityView(SelectionPlot):
     """Conformers counted in cells; click one to select a conformer, zoom in for finer cells and points.
 
     Parameters
@@ -54,14 +53,12 @@ class DensityView(VBox):
     def __init__(
         self, catalog: Catalog, summary: pd.DataFrame, varying: Sequence[str], height: int = 400
     ) -> None:
+        super().__init__(height, zooms=True)
         self._catalog, self._summary = catalog, summary
         self._filters: dict[str, Any] = {}
         self._passing = len(catalog)
-        self._selection: list[int] = []
         self._zoom: tuple[Range, Range] | None = None
-        self._dark = False
         self._found: Density | None = None
-        self._on_select: Callable[[list[int]], None] = lambda rows: None
         numbers = [c for c in NUMERIC if c in varying]
         if not numbers:
             raise ValueError("no column of numbers has more than one value: there is nothing to plot")
@@ -73,9 +70,6 @@ class DensityView(VBox):
         self.color = Dropdown(
             options=[(say("catalogue.number"), ""), *means], value="", description=say("catalogue.colour")
         )
-        self.notice = Notice()
-        self.plot = Plot(height=height, zooms=True)
-        self.plot.on_click(self._click)
         self.plot.on_zoom(self._zoomed)
         for control in (self.x, self.y):
             control.observe(lambda _: self._zoomed(None), "value")
@@ -84,12 +78,7 @@ class DensityView(VBox):
             control.add_class("nablaviz-control")
         bar = Box([self.y, self.x, self.color])
         bar.add_class("nablaviz-bar")
-        super().__init__([bar, self.plot, self.notice])
-        self.add_class("nablaviz-scatter")
-
-    def on_select(self, callback: Callable[[list[int]], None]) -> None:
-        """Call ``callback(rows)`` when the user selects."""
-        self._on_select = callback
+        self.children = [bar, self.plot, self.notice]
 
     @property
     def ranges(self) -> tuple[Range, Range]:
@@ -102,18 +91,9 @@ class DensityView(VBox):
         self._filters, self._passing = filters, passing
         self._draw()
 
-    def select(self, selection: Sequence[int]) -> None:
-        """Mark the active row, the last of the selection, with a ring."""
-        self._selection = list(selection)
-        with self.notice.guard():
-            self.plot.mark(self._marks())
-
-    def set_dark(self, dark: bool) -> None:
-        """Take the colours of a dark or light page."""
-        if dark != self._dark:
-            self._dark = dark
-            if self._found is not None:
-                self.plot.show(self.figure(self._found), self._marks())
+    def _recolour(self) -> None:
+        if self._found is not None:
+            self.plot.show(self.figure(self._found), self._marks())
 
     def figure(self, found: Density) -> go.Figure:
         """What is drawn of the counts."""
@@ -170,14 +150,13 @@ class DensityView(VBox):
         at = [float(line[c]) for c in (self.x.value, self.y.value)]
         if not np.isfinite(at).all():
             return []
-        ring = {"size": 15, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": "#d55e00"}}
         return [
             {
                 "type": "scatter",
                 "mode": "markers",
                 "x": at[:1],
                 "y": at[1:],
-                "marker": ring,
+                "marker": RING,
                 "hoverinfo": "skip",
             }
         ]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ipywidgets import HTML, Box, Dropdown, VBox
+from ipywidgets import HTML, Box, Dropdown
 
 from nablaviz.data.catalog import Catalog, sample_rows
 from nablaviz.data.conditions import RELATIVE
 from nablaviz.views.columns import NUMERIC, SHOWN, TEXT
 from nablaviz.views.figures import MAX_CATEGORIES, ink, scatter
 from nablaviz.views.language import say
-from nablaviz.views.notice import Notice
-from nablaviz.views.plot import Plot, Region
+from nablaviz.views.plot import Region
 from nablaviz.views.selection import clicked
+from nablaviz.views.selection_plot import RING, SelectionPlot
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,7 +31,7 @@ Y_FIRST = (RELATIVE, "formation_energy", "energy")
 """What is drawn at first, if the source holds it."""
 
 
-class ScatterView(VBox):
+class ScatterView(SelectionPlot):
     """Click a point to select its conformer, drag a box or a lasso to select all inside.
 
     A box or lasso selects every conformer inside, also those that the sample does not draw.
@@ -51,11 +51,9 @@ class ScatterView(VBox):
     def __init__(
         self, catalog: Catalog, columns: Sequence[str], varying: Sequence[str], height: int = 400
     ) -> None:
+        super().__init__(height)
         self._catalog = catalog
         self._rows = np.empty(0, dtype=np.int64)
-        self._selection: list[int] = []
-        self._dark = False
-        self._on_select: Callable[[list[int]], None] = lambda rows: None
         values = {c: catalog.distinct(c, MAX_CATEGORIES + 1).index for c in columns if c in TEXT}
         self._categories = {c: list(v) for c, v in values.items() if len(v) <= MAX_CATEGORIES}
         numbers = [c for c in columns if c in NUMERIC]
@@ -70,22 +68,14 @@ class ScatterView(VBox):
         self.color = Dropdown(
             options=[(say("scatter.one_colour"), ""), *axes], value=first, description=say("scatter.colour")
         )
-        self.notice = Notice()
         self.legend = HTML()
-        self.plot = Plot(height=height)
-        self.plot.on_click(self._click)
         self.plot.on_region(self._region)
         for control in (self.x, self.y, self.color):
             control.add_class("nablaviz-control")
             control.observe(lambda _: self._draw(), "value")
         bar = Box([self.y, self.x, self.color])
         bar.add_class("nablaviz-bar")
-        super().__init__([bar, self.legend, self.plot, self.notice])
-        self.add_class("nablaviz-scatter")
-
-    def on_select(self, callback: Callable[[list[int]], None]) -> None:
-        """Call ``callback(rows)`` when the user selects."""
-        self._on_select = callback
+        self.children = [bar, self.legend, self.plot, self.notice]
 
     @property
     def figure(self) -> go.Figure:
@@ -103,17 +93,8 @@ class ScatterView(VBox):
         self._rows = rows
         self._draw()
 
-    def select(self, selection: Sequence[int]) -> None:
-        """Mark the selected rows, the active one (the last) with a ring."""
-        self._selection = list(selection)
-        with self.notice.guard():
-            self.plot.mark(self._marks())
-
-    def set_dark(self, dark: bool) -> None:
-        """Take the colours of a dark or light page."""
-        if dark != self._dark:
-            self._dark = dark
-            self._draw()
+    def _recolour(self) -> None:
+        self._draw()
 
     def _draw(self) -> None:
         with self.notice.guard():
@@ -132,7 +113,7 @@ class ScatterView(VBox):
         active = chosen[chosen == self._selection[-1]] if self._selection else chosen
         look = {
             "selected": (chosen, {"size": 9, "line": {"width": 1.5, "color": ink(self._dark)[0]}}),
-            "active": (active, {"size": 15, "line": {"width": 2.5, "color": "#d55e00"}}),
+            "active": (active, RING),
         }
         traces = []
         for name, (rows, marker) in look.items():

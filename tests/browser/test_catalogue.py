@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -24,15 +24,10 @@ HOSTILE = "<img src=x onerror='window.pwned=1'>"
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalogue(tmp_path_factory: pytest.TempPathFactory, make_summary: ModuleType) -> Path:
     """3,000 conformers; one has a SMILES and a split that would run a script, one line is malformed."""
-    path = Path(__file__).parents[2] / "benchmarks" / "make_summary.py"
-    spec = importlib.util.spec_from_file_location("make_summary", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     folder = tmp_path_factory.mktemp("catalogue")
-    module.write(folder / "all.csv.gz", 3000)
+    make_summary.write(folder / "all.csv.gz", 3000)
     import gzip
 
     lines = gzip.decompress((folder / "all.csv.gz").read_bytes()).decode().splitlines()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib.util
 import json
 import subprocess
 import sys
@@ -37,19 +36,10 @@ SMALL = {"workers": 0, "chunk_rows": 700, "shard_rows": 500, "block": 1 << 17}
 """Several chunks and shards of a small file."""
 
 
-def benchmark(name: str) -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(tmp_path_factory: pytest.TempPathFactory, make_summary: ModuleType) -> Path:
     path = tmp_path_factory.mktemp("summary") / "summary.csv.gz"
-    found = benchmark("make_summary").write(path, ROWS)
+    found = make_summary.write(path, ROWS)
     assert found["rows"] == ROWS
     return path
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,9 @@ ROWS = 3000
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> SummaryStore:
-    path = Path(__file__).parents[2] / "benchmarks" / "make_summary.py"
-    spec = importlib.util.spec_from_file_location("make_summary", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def store(tmp_path_factory: pytest.TempPathFactory, make_summary: ModuleType) -> SummaryStore:
     folder = tmp_path_factory.mktemp("catalogue")
-    module.write(folder / "summary.csv", ROWS)
-    with (folder / "summary.csv").open("ab") as file:
-        file.write(b"")
+    make_summary.write(folder / "summary.csv", ROWS)
     convert(folder / "summary.csv", folder / "catalogue", progress=False)
     found = nablaviz.open(folder / "catalogue")
     assert isinstance(found, SummaryStore)
