@@ -60,7 +60,7 @@ def coverage(
     exponent: float, share: float, noise: float, between: float, grid: tuple[int, int], trials: int, seed: int
 ) -> dict[str, float]:
     """Part of the trials in which each interval holds the truth."""
-    from nablaviz.studies.power_law import fit
+    from nablaviz.studies.curve_fit import fit
 
     size = float(BEYOND * GRIDS[grid])
     error = (1 - share) * BEYOND**-exponent + share

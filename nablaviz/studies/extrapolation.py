@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nablaviz.studies.power_law import LEVEL, PowerLaw, fit
+from nablaviz.studies.calibration import LEVEL
+from nablaviz.studies.curve_fit import fit
+from nablaviz.studies.power_law import PowerLaw
 
 if TYPE_CHECKING:
     from nablaviz.studies.learning_curves import Curve
@@ -120,8 +122,8 @@ def _refusal(curve: PowerLaw, target: float, unit: str, best: float) -> str:
         )
     if not np.isfinite(best):
         return (
-            f"the curve levels off at {curve.floor:.3g} {unit} ({LEVEL:.0%}: at least "
-            f"{curve.floor_interval[0]:.3g}), above {target:.3g} {unit}"
+            f"the curve levels off at {curve.floor:.3g} {unit} ({LEVEL:.0%}: {curve.floor_interval[0]:.3g} "
+            f"to {curve.floor_interval[1]:.3g}), above {target:.3g} {unit}"
         )
     if best <= sizes[0]:
         return f"{target:.3g} {unit} is reached with the smallest training set already"

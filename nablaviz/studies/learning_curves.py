@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nablaviz.studies.power_law import PowerLaw, fit
+from nablaviz.studies.curve_fit import fit
+from nablaviz.studies.power_law import PowerLaw
 from nablaviz.studies.subsets import TRAIN
 
 if TYPE_CHECKING:

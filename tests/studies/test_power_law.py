@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from nablaviz.studies.curve_fit import fit
 from nablaviz.studies.curve_region import shape
 from nablaviz.studies.extrapolation import extrapolate, hold_out, number
 from nablaviz.studies.learning_curves import Curve, curves
-from nablaviz.studies.power_law import PowerLaw, fit
+from nablaviz.studies.power_law import PowerLaw
 
 SIZES = np.array([50.0, 100, 200, 400])
 
@@ -96,7 +97,7 @@ def test_the_choice_of_test_molecules_widens_the_height() -> None:
     assert np.log(wide[1] / wide[0])[0] > 2 * 1.64 * 0.3 > np.log(narrow[1] / narrow[0])[0]
 
 
-@pytest.mark.parametrize(("exponent", "share"), [(0.5, 0.0), (0.8, 0.5)])
+@pytest.mark.parametrize(("exponent", "share"), [(0.5, 0.0), (0.5, 0.2), (0.8, 0.5)])
 def test_intervals_hold_the_truth_as_often_as_they_say(exponent: float, share: float) -> None:
     trials, size = 120, 4 * SIZES[-1]
     error = float(np.exp(shape(size, exponent, share, SIZES[-1])))
