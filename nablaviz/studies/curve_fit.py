@@ -15,6 +15,9 @@ HUBER = 2.0
 PRECISION = 1e-3
 """Log error: a smaller scatter makes no outliers."""
 
+LEAST = 1e-6
+"""Log error: no scatter counts as smaller, also where runs agree to the last digit."""
+
 
 def fit(
     sizes: np.ndarray,
@@ -132,7 +135,7 @@ def _scatter(
     freedom = len(log) - rank_both + max(rank - 3, 0)
     if not freedom:
         return np.nan, 0, np.nan, 0
-    variance = (both + misfit) / freedom
+    variance = max((both + misfit) / freedom, LEAST**2)
     if rank_both == rank:
         return variance, freedom, 0.0, 0
     between = ((within - both) / (rank_both - rank) - variance) * seed_columns.shape[1] / len(log)

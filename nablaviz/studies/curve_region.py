@@ -59,7 +59,7 @@ class Region:
     def __init__(self, sizes: np.ndarray, means: np.ndarray, covariance: np.ndarray, distance: float) -> None:
         self.sizes, self.means, self._distance = sizes, means, distance
         self._span = float(np.log(sizes[-1] / sizes[0]))
-        self._whiten = np.linalg.cholesky(np.linalg.inv(covariance)).T
+        self._whiten = np.linalg.inv(np.linalg.cholesky(covariance))
         ones = self._whiten.sum(axis=1)
         self.spread = 1 / float(np.linalg.norm(ones))
         self.up = ones * self.spread

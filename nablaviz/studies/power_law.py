@@ -128,14 +128,14 @@ class PowerLaw:
     def _interval(self, size: float, runs: float) -> tuple[float, float]:
         if not self.has_interval:
             return np.nan, np.nan
-        best, region = float(np.log(self(size))), self._region
+        best, region = float(self(size)), self._region
         own = student(self._freedom(size)) * np.sqrt(self.scatter / runs)
         ends = []
         for side in SIDES:
             inside, off = self._possible(size, side)
             logs = region.levels + shape(size, region.exponents, region.shares, self.sizes[-1])
-            away = max(float((side * (logs[inside] + off - best)).max()), 0.0)
-            ends.append(float(np.exp(best + side * np.hypot(away, own))))
+            away = max(float((side * (logs[inside] + off - np.log(best))).max()), 0.0)
+            ends.append(best * float(np.exp(side * np.hypot(away, own))))
         return ends[0], ends[1]
 
     def _possible(self, size: float, side: int) -> tuple[np.ndarray, np.ndarray]:
