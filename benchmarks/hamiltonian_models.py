@@ -195,21 +195,19 @@ def equal_error(options: argparse.Namespace) -> dict[str, Any]:
         """Train until the budget is spent or the goal reached."""
         samples = [contender.prepare(conformer) for conformer in training]
         validation = [contender.prepare(conformer) for conformer in held_out]
-        start = time.perf_counter(), time.process_time()
+        wall = cpu = 0.0
         if hasattr(contender.module, "fit_reference"):
-            contender.module.cpu().fit_reference(samples)
+            took = best(partial(contender.module.cpu().fit_reference, samples), 1, warm=False)
             contender.module.to(contender.device)
-        wall, cpu, count = time.perf_counter() - start[0], time.process_time() - start[1], 0
-        generator = np.random.default_rng(0)
+            wall, cpu = took["s"], took["cpu_s"]
+        generator, count = np.random.default_rng(0), 0
         before = reached = error(contender, validation, references)
         spent = looked = 0.0
         while spent < options.budget and reached > goal:
             chosen = generator.choice(len(samples), 4, replace=False)
-            start = time.perf_counter(), time.process_time()
-            step(contender, contender.collate([samples[k] for k in chosen]))
-            wall += time.perf_counter() - start[0]
-            cpu += time.process_time() - start[1]
-            count += 1
+            batch = [samples[k] for k in chosen]
+            took = best(lambda b=batch: step(contender, contender.collate(b)), 1, options.device, warm=False)
+            wall, cpu, count = wall + took["s"], cpu + took["cpu_s"], count + 1
             spent = wall if options.device == "cuda" else cpu
             if goal or spent - looked > options.budget / LOOKS or spent >= options.budget:
                 looked = spent

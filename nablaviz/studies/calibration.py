@@ -2,7 +2,7 @@
 
 The limits of profile-likelihood intervals, simulated: for each end of an interval, data are drawn from the
 curve that lies there (Chuang, Lai, Stat. Sinica 2000, 10, 1). Student's t in their place would hold the truth
-in 88 % of the cases where c = 0, and in 95 % where it is small, instead of 90 %: c ≥ 0 is a bound, and c and
+in 88 % of the cases where c = 0, and in 97 % where it is small, instead of 90 %: c ≥ 0 is a bound, and c and
 b are hard to tell apart.
 """
 
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nablaviz.studies.curve_region import Region, shape
+from nablaviz.studies.curve_region import EXPONENTS, Region, shape
 
 LEVEL = 0.9
 """Of the intervals."""
@@ -22,6 +22,9 @@ DRAWS = 8
 
 STRATA = 16
 """Of the variance as it might have been measured."""
+
+SIDES = -1, 1
+"""Lower and upper ends of intervals."""
 
 REACH = 3.0
 """Standard deviations by which a region must reach beyond an interval's ends, where data are simulated."""
@@ -35,6 +38,17 @@ def student(freedom: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + LEVEL) / 2))
+
+
+def outermost(values: np.ndarray, side: int) -> float:
+    """The least (side −1) or largest (1) value."""
+    return float(values.max() if side > 0 else values.min())
+
+
+def exponents(region: Region, freedom: float) -> tuple[float, float]:
+    """Interval of the exponent; infinite above where larger ones than ``EXPONENTS`` fit as well."""
+    low, high = (region.exponent(side, critical(region, None, side, freedom)) for side in SIDES)
+    return low, high if high < EXPONENTS[1] else np.inf
 
 
 def critical(region: Region, size: float | None, side: int, freedom: float) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from nablaviz.studies.curve_region import EXPONENTS, shape
+from nablaviz.studies.calibration import REACH, exponents, student
+from nablaviz.studies.curve_region import EXPONENTS, SHARES, Region, shape
 from nablaviz.studies.power_law import PowerLaw
 
 HUBER = 2.0
@@ -62,13 +63,18 @@ def fit(
     covariance = np.diag(scatter / counts) + between / len(names)
     if molecules is not None:
         covariance = covariance + molecules
-    law = PowerLaw(
-        unique, means, bent.exponent, bent.share * float(np.exp(bent.level)), bent.level,
-        len(log), len(names), covariance, (freedom, seed_freedom), scatter,
+    chosen, region, low, high = straight, None, np.nan, np.nan
+    if freedom:
+        fewest = min(freedom, seed_freedom or freedom)
+        region = Region(unique, means, covariance, student(fewest) + REACH)
+        low, high = exponents(region, freedom)
+        if min(low, bent.exponent) > max(straight.exponent, EXPONENTS[0]):
+            chosen = bent
+        low, high = min(low, chosen.exponent), max(high, chosen.exponent)
+    return PowerLaw(
+        unique, means, chosen.exponent, chosen.share * float(np.exp(chosen.level)), chosen.level,
+        len(log), len(names), covariance, (freedom, seed_freedom), scatter, (low, high), region,
     )  # fmt: skip
-    if law.has_interval and law.exponent_interval[0] > max(straight.exponent, EXPONENTS[0]):
-        return law
-    return replace(law, exponent=straight.exponent, floor=0.0, level=straight.level)
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,15 @@ def _least_squares(sizes: np.ndarray, means: np.ndarray, counts: np.ndarray, wit
         level = at_1 + slope * np.log(sizes[-1])
         misfit = np.square(weights * (means - at_1 - slope * np.log(sizes))).sum()
         return _Candidate(-float(slope), 0.0, float(level), float(misfit))
-    exponents, shares = np.linspace(*EXPONENTS, 47)[1:-1], np.linspace(0.005, 0.985, 30)
-    rest = means - shape(sizes, exponents[:, None, None], shares[:, None], sizes[-1])
+    powers, shares = np.linspace(*EXPONENTS, 47)[1:-1], np.linspace(0.005, 0.985, 30)
+    rest = means - shape(sizes, powers[:, None, None], shares[:, None], sizes[-1])
     levels = rest @ counts / counts.sum()
     misfits = np.square(rest - levels[..., None]) @ counts
     i, j = np.unravel_index(misfits.argmin(), misfits.shape)
     best = least_squares(
         lambda p: weights * (means - p[0] - shape(sizes, p[1], p[2], sizes[-1])),
-        (levels[i, j], exponents[i], shares[j]),
-        bounds=((-np.inf, EXPONENTS[0], 0.0), (np.inf, EXPONENTS[1], 0.99)),
+        (levels[i, j], powers[i], shares[j]),
+        bounds=tuple(zip((-np.inf, np.inf), EXPONENTS, SHARES, strict=True)),
         xtol=1e-10, ftol=1e-12, gtol=1e-12,
     )  # fmt: skip
     return _Candidate(float(best.x[1]), float(best.x[2]), float(best.x[0]), 2 * float(best.cost))

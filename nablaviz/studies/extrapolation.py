@@ -158,7 +158,7 @@ def number(value: float) -> str:
 
 def described(curve: PowerLaw, unit: str) -> str:
     """The fit in words."""
-    low, high = curve.exponent_interval if curve.has_interval else (np.nan, np.nan)
+    low, high = curve.exponent_interval
     upper = f"to {high:.2f}" if np.isfinite(high) else "or more"
     interval = f" ({LEVEL:.0%}: {low:.2f} {upper})" if curve.has_interval else ""
     floor = f" + {curve.floor:.3g} {unit}" if curve.floor else ""

@@ -12,11 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nablaviz.studies.calibration import REACH, ROUNDS, critical, student
-from nablaviz.studies.curve_region import EXPONENTS, Region, inverse, shape
-
-SIDES = -1, 1
-"""Lower and upper ends of intervals."""
+from nablaviz.studies.calibration import ROUNDS, SIDES, critical, outermost, student
+from nablaviz.studies.curve_region import Region, inverse, shape
 
 KNOTS = np.array([-1, -0.5, 0, 0.5, 1, 2])
 """Sizes for which intervals are calibrated: 0 is the largest, −1 the smallest one, on a logarithmic scale."""
@@ -44,6 +41,10 @@ class PowerLaw:
     "Degrees of freedom of the scatter about the curve, and of that between seeds (0: not told apart)."
     scatter: float
     "Variance of the log error of a run about the curve; NaN where it cannot be known."
+    exponent_interval: tuple[float, float]
+    "Of b; infinite above where larger ones than ``EXPONENTS`` fit as well; NaN without ``has_interval``."
+    region: Region | None
+    "Curves near the data; ``None`` without ``has_interval``."
 
     @property
     def factor(self) -> float:
@@ -57,25 +58,16 @@ class PowerLaw:
     @property
     def has_interval(self) -> bool:
         """Whether there are enough sizes or seeds to say how uncertain the curve is."""
-        return self.freedom[0] > 0
-
-    @cached_property
-    def exponent_interval(self) -> tuple[float, float]:
-        """Of b; its upper end is infinite where larger exponents than ``EXPONENTS`` fit as well."""
-        low, high = (
-            self._region.exponent(side, critical(self._region, None, side, self.freedom[0])) for side in SIDES
-        )
-        return min(low, self.exponent), max(high if high < EXPONENTS[1] else np.inf, self.exponent)
+        return self.region is not None
 
     @cached_property
     def floor_interval(self) -> tuple[float, float]:
         """Of c, in the unit of the errors."""
         ends = []
         for side in SIDES:
-            inside, off = self._possible(np.inf, side)
-            floors = self._region.shares[inside] * np.exp(self._region.levels[inside] + off)
-            ends.append(side * (side * floors).max())
-        return min(float(ends[0]), self.floor), max(float(ends[1]), self.floor)
+            levels, _, shares = self._possible(np.inf, side)
+            ends.append(outermost(shares * np.exp(levels), side))
+        return min(ends[0], self.floor), max(ends[1], self.floor)
 
     def band(self, sizes: np.ndarray, runs: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
         """Interval of the error at each of some training sizes.
@@ -117,38 +109,38 @@ class PowerLaw:
 
     def _reached(self, target: float, size: float, side: int) -> float:
         """The end of the sizes at which possible errors are the target, from a first guess."""
-        region = self._region
         for _ in range(ROUNDS):
-            inside, off = self._possible(size, side)
-            levels, exponents, shares = (a[inside] for a in (region.levels, region.exponents, region.shares))
-            sizes = inverse(target, levels + off, exponents, shares, self.sizes[-1])
-            size = float(side * (side * sizes).max())
+            curves = self._possible(size, side)
+            size = outermost(inverse(target, *curves, self.sizes[-1]), side)
         return size
 
     def _interval(self, size: float, runs: float) -> tuple[float, float]:
         if not self.has_interval:
             return np.nan, np.nan
-        best, region = float(self(size)), self._region
+        best = float(self(size))
         own = student(self._freedom(size)) * np.sqrt(self.scatter / runs)
         ends = []
         for side in SIDES:
-            inside, off = self._possible(size, side)
-            logs = region.levels + shape(size, region.exponents, region.shares, self.sizes[-1])
-            away = max(float((side * (logs[inside] + off - np.log(best))).max()), 0.0)
+            levels, exponents, shares = self._possible(size, side)
+            logs = levels + shape(size, exponents, shares, self.sizes[-1])
+            away = max(side * (outermost(logs, side) - np.log(best)), 0.0)
             ends.append(best * float(np.exp(side * np.hypot(away, own))))
         return ends[0], ends[1]
 
-    def _possible(self, size: float, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Curves that count as possible at one end of the errors at a size; see :meth:`Region.heights`."""
+    def _possible(self, size: float, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Levels, exponents and shares of curves that are possible at one end of the errors at a size."""
+        assert self.region is not None
         size = np.clip(size, *self._knots[[0, -1]])
         limit = np.interp(np.log(size), np.log(self._knots), self._limits[side])
-        return self._region.heights(side, float(limit))
+        inside, off = self.region.heights(side, float(limit))
+        return self.region.levels[inside] + off, self.region.exponents[inside], self.region.shares[inside]
 
     @cached_property
     def _limits(self) -> dict[int, list[float]]:
         """At ``_knots``, because simulations take long."""
+        assert self.region is not None
         return {
-            side: [critical(self._region, size, side, self._freedom(size)) for size in self._knots]
+            side: [critical(self.region, size, side, self._freedom(size)) for size in self._knots]
             for side in SIDES
         }
 
@@ -170,8 +162,3 @@ class PowerLaw:
         slope = float(centred @ self.covariance @ centred) / float(centred @ centred) ** 2
         form = slope * (np.log(size) - x.mean()) ** 2
         return (form + middle) ** 2 / (form**2 / around + middle**2 / between)
-
-    @cached_property
-    def _region(self) -> Region:
-        fewest = min(freedom for freedom in self.freedom if freedom)
-        return Region(self.sizes, self.means, self.covariance, student(fewest) + REACH)

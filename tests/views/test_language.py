@@ -11,9 +11,12 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+import numpy as np
 import pytest
 
 import nablaviz
+from nablaviz.studies.curve_fit import fit
+from nablaviz.studies.extrapolation import extrapolate
 from nablaviz.views import language
 from nablaviz.views.language import LANGUAGES, TEXTS, say, term, texts, words
 
@@ -137,3 +140,15 @@ def test_what_the_layers_below_say_is_translated_part_by_part() -> None:
         "unseen scaffolds, larger molecules; more data will not help it there"
     )
     assert "在未见骨架，更大分子上" in language.phrase(flag)
+
+
+def test_what_a_fit_refuses_is_translated() -> None:
+    sizes, seeds = np.repeat([50.0, 100, 200, 400], 3), np.tile(np.arange(3), 4)
+    scatter = 1 + 0.01 * np.random.default_rng(0).standard_normal(12)
+    curve = fit(sizes, (0.1 * (sizes / 400) ** -1.2 + 0.9) * scatter, seeds)
+    low, floor = curve.floor_interval[0], curve.floor
+    nablaviz.set_language("zh")
+    for target, says in ((0.5 * low, "the curve levels off at"), ((low + floor) / 2, "above")):
+        refusal = extrapolate(curve, target, "kcal/mol").refusal
+        assert says in refusal
+        assert "曲线趋平于" in language.phrase(refusal)
