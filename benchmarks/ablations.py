@@ -26,6 +26,8 @@ VARIANTS: dict[str, dict[str, str]] = {
     "square-minao": {"baseline": "minao", "basis": "lowdin"},
     "lowdin-minao-2": {"baseline": "minao-2", "basis": "lowdin"},
     "atomic-minao-2": {"baseline": "minao-2", "basis": "atomic"},
+    "lowdin-coarse-scf": {"baseline": "coarse-scf", "basis": "lowdin"},
+    "atomic-coarse-scf": {"baseline": "coarse-scf", "basis": "atomic"},
     "lowdin-sap-fit": {"baseline": "sap-fit", "basis": "lowdin"},
     "atomic-sap-fit": {"baseline": "sap-fit", "basis": "atomic"},
     "correction-sap-fit": {"baseline": "sap-fit", "basis": "lowdin", "correction": "true"},

@@ -13,7 +13,7 @@ Three parts, in one process, one after the other, with the same number of thread
    baseline leaves. The error before the first step is given too: the medium network starts from what is
    fitted in closed form, so that a ratio from a budget of few steps says little. Give minutes, better hours.
 3. Time of whole predictions for 12 and 40 atoms, part by part: *fast* (sap-fit baseline) and *accurate*
-   (minao-4, most of a minute for 40 atoms), and of one SCF where the molecule has no more than ``--scf``
+   (coarse-scf, long for 40 atoms), and of one SCF where the molecule has no more than ``--scf``
    atoms. Weights do not matter there.
 
 The fastest of the repeats counts. On a busy machine only processor time is steady: read the ratios named
@@ -36,7 +36,7 @@ MOLECULES = ("CC(=O)Oc1ccccc1C(=O)O", "Cc1ccc(S(N)(=O)=O)cc1", "CCOC(=O)c1cccnc1
 """Trained on together: 21, 20, 20 and 16 atoms."""
 
 PREDICTED = {12: "OC(=O)CCO", 40: "CC(C)NCC(O)COc1cccc2ccccc12"}
-PRESETS = {"fast": "sap-fit", "accurate": "minao-4"}
+PRESETS = {"fast": "sap-fit", "accurate": "coarse-scf"}
 BASELINE = "sap-fit"
 HELD_OUT = 10
 """Validation conformers whose error is compared."""

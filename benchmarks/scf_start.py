@@ -20,8 +20,8 @@ from typing import Any
 
 RESAMPLES = 2000
 
-BUILDS = {"minao": 1, "minao-2": 3, "minao-4": 5, "sap": 0, "sap-fit": 0, "huckel": 0, "core": 0, "none": 0}
-"""Kohn–Sham matrices that a baseline computes, each as an iteration does."""
+BUILDS = {"minao": 1, "minao-2": 3, "minao-4": 5, "coarse-scf": 6}
+"""Kohn–Sham matrices that a baseline computes, each as an iteration does; others compute none."""
 
 
 def measure(model: str, split: str, conformers: int, seed: int) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def measure(model: str, split: str, conformers: int, seed: int) -> dict[str, Any
     found = pd.DataFrame(rows)
     base = predictor.card.settings.get("baseline", model)
     found["usual_matrices"] = found["usual_iterations"]
-    found["guided_matrices"] = found["guided_iterations"] + BUILDS[base]
+    found["guided_matrices"] = found["guided_iterations"] + BUILDS.get(base, 0)
     drawn = np.random.default_rng(seed).integers(0, len(found), (RESAMPLES, len(found)))
     ratios = {}
     for name in ("iterations", "matrices", "wall", "processor"):

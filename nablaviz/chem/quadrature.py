@@ -32,6 +32,12 @@ points are saved; energies change by 1e-7 Eh, forces by less than 1e-6 Eh/Å."""
 VANISHING = 1e-15
 """Points of smaller weight are left out, as in Psi4."""
 
+MEDIUM = {True: (12, 110), False: (15, 194)}
+"""Shells of hydrogen (or not), and points on each, of the medium grid.
+
+Few shells and many points on each: the error of the shells is the same in every direction, and can be learned
+from the surroundings of an atom; that of the spheres depends on how the grid is turned."""
+
 DEGENERATE = 1e-9
 """Of the largest moment: principal moments that differ by less are taken for the same."""
 
@@ -50,6 +56,17 @@ def published(mol: gto.Mole, radial: int = 75, angular: int = 302) -> tuple[np.n
         Shells on each atom, and points on a shell (one of ``LEBEDEV``).
     """
     return _turned(mol, lambda grid: configure(grid, radial, angular))
+
+
+def medium(mol: gto.Mole) -> tuple[np.ndarray, np.ndarray]:
+    """Points and weights of a grid with a tenth of the points, along the same axes."""
+
+    def fewer(grid: Grids) -> None:
+        grid.atom_grid = {
+            mol.atom_symbol(i): MEDIUM[charge == 1] for i, charge in enumerate(mol.atom_charges())
+        }
+
+    return _turned(mol, fewer)
 
 
 def coarse(mol: gto.Mole) -> tuple[np.ndarray, np.ndarray]:

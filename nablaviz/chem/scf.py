@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +32,6 @@ DAMPING = 0.4
 FIRST = 0.03
 """Orbital gradient, Eh, below which the exact Hamiltonian is computed first."""
 
-NEXT = 1e-3
-"""The same where it has been computed for a density nearby."""
-
 LEVEL_SHIFT = 0.3
 """Eh, for molecules that do not converge without."""
 
@@ -42,6 +40,10 @@ SINGLE_ENOUGH = 2e-5
 
 REFRESH = 0.02
 """The exact Hamiltonian is computed anew when the orbital gradient has fallen by this factor since."""
+
+LAST = 2.5
+"""Times the tolerance. Where it would be computed anew below, it is at the end only, mostly as the last; where it
+has been below, its difference from the cheap one changes by less than a twentieth of the tolerance."""
 
 Progress = Callable[[int, float, float], None]
 """Called after each iteration: number from 1, energy, its change, Eh. What it raises ends the calculation."""
@@ -124,36 +126,52 @@ class SCF:
     def __init__(self, mol: gto.Mole, xc: str, auxbasis: str, grid: tuple[int, int]) -> None:
         from pyscf.dft import libxc
 
-        self.mol = mol
+        self.mol, self.xc, self._points = mol, xc, grid
         omega, alpha, beta = libxc.rsh_coeff(xc)
         self.jk = CoulombExchange(mol, auxbasis, omega, short=alpha + beta, long=alpha)
-        self.fine = XCIntegrator(mol, *quadrature.published(mol, *grid), xc)
-        self.coarse = XCIntegrator(mol, *quadrature.coarse(mol), xc)
         self.core = mol.intor_symmetric("int1e_kin") + mol.intor_symmetric("int1e_nuc")
         values, vectors = np.linalg.eigh(mol.intor_symmetric("int1e_ovlp"))
         self.root = (vectors * np.sqrt(values)) @ vectors.T
         "Square root of the overlap matrix."
         self.inverse_root = (vectors / np.sqrt(values)) @ vectors.T
-        self._correction: tuple[np.ndarray, float] | None = None
-        self._history = History()
+        self._path: tuple[XCIntegrator, History] | None = None
 
-    def hamiltonian(self, orbitals: np.ndarray) -> np.ndarray:
-        """Kohn–Sham matrix on the fine grid, shape (n, n), Eh, of a density matrix 2 C Cᵀ with C (n, m).
+    @cached_property
+    def fine(self) -> XCIntegrator:
+        """The grid of the exact Hamiltonian."""
+        return XCIntegrator(self.mol, *quadrature.published(self.mol, *self._points), self.xc)
 
-        :meth:`solve` goes on from it: from how much it differs from that on the coarse grid, and from the
-        steps that :meth:`approach` has taken.
+    @cached_property
+    def medium(self) -> XCIntegrator:
+        """That of steps whose last matrix is wanted itself."""
+        return XCIntegrator(self.mol, *quadrature.medium(self.mol), self.xc)
+
+    @cached_property
+    def coarse(self) -> XCIntegrator:
+        """That of other steps."""
+        return XCIntegrator(self.mol, *quadrature.coarse(self.mol), self.xc)
+
+    def hamiltonian(self, orbitals: np.ndarray, grid: XCIntegrator, double: bool = True) -> np.ndarray:
+        """Kohn–Sham matrix, shape (n, n), Eh, of a density matrix 2 C Cᵀ with C (n, m).
+
+        Parameters
+        ----------
+        grid
+            One of this object's. :meth:`solve` goes on from it where :meth:`approach` used it too.
+        double
+            Whether exchange is in double precision.
         """
         density = 2 * orbitals @ orbitals.T
-        smooth = self.core + self.jk.coulomb(density) - 0.5 * self.jk.exchange(orbitals, True)
-        coarse_energy, coarse = self.coarse.energy_and_matrix(density)
-        fine_energy, fine = self.fine.energy_and_matrix(density)
-        self._correction = fine - coarse, fine_energy - coarse_energy
-        self._history.add(self._orthogonal(smooth + coarse), self.root @ orbitals)
-        self._history.shift(self._orthogonal(fine - coarse))
-        return smooth + fine
+        matrix = self._exchange_correlation(orbitals, density, grid, double)[1]
+        matrix += self.core + self.jk.coulomb(density)
+        if self._path and self._path[0] is grid:
+            self._path[1].add(self._orthogonal(matrix), self.root @ orbitals)
+        return matrix
 
-    def approach(self, orbitals: np.ndarray, steps: int, double: bool = True) -> np.ndarray:
-        """Orbitals after some steps towards self-consistency on the coarse grid, shape (n, occupied).
+    def approach(
+        self, orbitals: np.ndarray, steps: int, grid: XCIntegrator, double: bool = True
+    ) -> np.ndarray:
+        """Orbitals after some steps towards self-consistency, shape (n, occupied).
 
         The second step mixes the first two Hamiltonians, all later ones extrapolate.
 
@@ -161,14 +179,13 @@ class SCF:
         ----------
         orbitals
             As for :meth:`solve`; superposed atoms are meant.
-        double
-            Whether exchange is in double precision.
+        grid, double
+            As for :meth:`hamiltonian`.
         """
-        history = self._history = History()
+        history = History()
+        self._path = grid, history
         for step in range(steps):
-            density = 2 * orbitals @ orbitals.T
-            matrix = self._exchange_correlation(orbitals, density, self.coarse, double)[1]
-            history.add(self._orthogonal(self.core + self.jk.coulomb(density) + matrix), self.root @ orbitals)
+            self.hamiltonian(orbitals, grid, double)
             if step == 1:
                 first, second = history.hamiltonians
                 orbitals = self._occupied(first + DAMPING * (second - first))
@@ -193,28 +210,32 @@ class SCF:
         level_shift
             Added to the virtual levels, Eh: slower, but steadier where the gap is small.
         """
-        history, self._history = self._history, History()
-        shift, energy_shift = self._correction or (np.zeros_like(self.core), 0.0)
+        refresh_below = np.inf if self._path else FIRST
+        grid, history = self._path or (self.coarse, History())
+        self._path = None
+        shift, offset, sure = np.zeros_like(self.core), 0.0, False
         double = tolerance < SINGLE_ENOUGH
-        refresh_below = FIRST if self._correction is None else NEXT
         energy = change = np.inf
         for iteration in range(1, max_iterations + 1):
             density = 2 * orbitals @ orbitals.T
             smooth = self.core + self.jk.coulomb(density)
             smooth_energy = 0.5 * np.vdot(density, self.core + smooth) + self.mol.energy_nuc()
-            coarse_energy, coarse = self._exchange_correlation(orbitals, density, self.coarse, double)
-            hamiltonian = smooth + coarse + shift
-            previous, energy = energy, smooth_energy + coarse_energy + energy_shift
+            cheap_energy, cheap = self._exchange_correlation(orbitals, density, grid, double)
+            hamiltonian = smooth + cheap + shift
+            previous, energy = energy, smooth_energy + cheap_energy + offset + np.vdot(shift, density)
             error = history.add(self._orthogonal(hamiltonian), self.root @ orbitals)
-            if error < refresh_below:
+            if error < refresh_below and not sure:
                 fine_energy, fine = self._exchange_correlation(orbitals, density, self.fine, True)
-                error = history.shift(self._orthogonal(fine - coarse - shift))
-                shift, energy_shift = fine - coarse, fine_energy - coarse_energy
+                error = history.shift(self._orthogonal(fine - cheap - shift))
+                shift = fine - cheap
+                offset = fine_energy - cheap_energy - np.vdot(shift, density)
                 hamiltonian, energy = smooth + fine, smooth_energy + fine_energy
-                if error < tolerance:
-                    return Solution(energy, hamiltonian, orbitals, iteration, True, energy - previous)
-                refresh_below = max(REFRESH * error, 0.5 * tolerance)
+                again = REFRESH * error
+                refresh_below = again if again > LAST * tolerance else 0.5 * tolerance
+                sure = error < LAST * tolerance
             change = energy - previous
+            if sure and error < tolerance:
+                return Solution(energy, hamiltonian, orbitals, iteration, True, change)
             if progress:
                 progress(iteration, energy, change)
             virtual = np.eye(len(self.core)) - history.densities[-1] / 2
@@ -238,7 +259,7 @@ class SCF:
         """PySCF's object for the same equations."""
         from pyscf import dft
 
-        field = dft.RKS(self.mol, xc=self.fine.xc).density_fit(auxbasis=self.jk.aux.basis)
+        field = dft.RKS(self.mol, xc=self.xc).density_fit(auxbasis=self.jk.aux.basis)
         field.grids.coords, field.grids.weights = self.fine.coords, self.fine.weights
         return field
 

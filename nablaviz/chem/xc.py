@@ -137,6 +137,7 @@ class XCIntegrator:
 def _compact_blocks(coords: np.ndarray, size: int) -> tuple[np.ndarray, list[slice]]:
     """Order points so that slices of at most ``size`` lie close together (median bisection)."""
     order, slices = [], []
+    axes = np.ascontiguousarray(coords.T)
     stack = [np.arange(len(coords))]
     start = 0
     while stack:
@@ -146,8 +147,7 @@ def _compact_blocks(coords: np.ndarray, size: int) -> tuple[np.ndarray, list[sli
             slices.append(slice(start, start + len(points)))
             start += len(points)
             continue
-        here = coords[points]
-        along = here[:, np.argmax(np.ptp(here, axis=0))]
+        along = max((axis[points] for axis in axes), key=np.ptp)  # each by itself, which is faster
         halves = np.argpartition(along, len(points) // 2)
         stack += [points[halves[len(points) // 2 :]], points[halves[: len(points) // 2]]]
     return np.concatenate(order), slices
@@ -168,14 +168,12 @@ def _shell_reach(mol: gto.Mole, negligible: float) -> np.ndarray:
 
 
 def _block(mol: gto.Mole, coords: np.ndarray, points: slice, reach: np.ndarray) -> _Block:
-    here = coords[points]
+    here = np.asfortranarray(coords[points])
     low, high = here.min(axis=0), here.max(axis=0)
     nuclei = mol.atom_coords()
     outside = np.maximum(0, np.maximum(low - nuclei, nuclei - high))
-    distance = np.linalg.norm(outside, axis=1)
-    shells = np.flatnonzero(distance[mol._bas[:, 0]] < reach)
+    near = np.linalg.norm(outside, axis=1)[mol._bas[:, 0]] < reach
     local = mol.copy(deep=False)
-    local._bas = np.ascontiguousarray(mol._bas[shells])
-    ends = mol.ao_loc_nr()
-    orbitals = np.concatenate([np.arange(ends[s], ends[s + 1]) for s in shells] or [np.arange(0)])
-    return _Block(points, local, orbitals, np.ix_(orbitals, orbitals), np.asfortranarray(here))
+    local._bas = np.ascontiguousarray(mol._bas[near])
+    orbitals = np.flatnonzero(np.repeat(near, np.diff(mol.ao_loc_nr())))
+    return _Block(points, local, orbitals, np.ix_(orbitals, orbitals), here)

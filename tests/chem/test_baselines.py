@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 import nablaviz
 from nablaviz.chem import basis
-from nablaviz.chem.baselines import BASELINES, FUNCTIONALS, baseline, functional
+from nablaviz.chem.baselines import _MINAO, BASELINES, FUNCTIONALS, baseline, functional
 from nablaviz.chem.dft import SCFError, Settings
 from nablaviz.molecule import SUPPORTED, SYMBOLS, Molecule
 
@@ -30,7 +30,8 @@ def guesses(conformer):
 def test_each_is_as_near_to_the_labels_as_it_should_be(conformer, guesses):
     errors = {name: 1e3 * np.abs(h - conformer.hamiltonian).mean() for name, h in guesses.items()}
     nearest = sorted(errors, key=errors.get)
-    assert nearest == ["minao-4", "minao-2", "minao", "sap", "sap-fit", "huckel", "core"]
+    assert nearest == ["coarse-scf", "minao-4", "minao-2", "minao", "sap", "sap-fit", "huckel", "core"]
+    assert errors["coarse-scf"] < 0.2
     assert errors["minao-4"] < 0.6
     assert errors["minao-2"] < 1.5
     assert errors["minao"] < 20
@@ -48,7 +49,7 @@ def test_they_are_symmetric(guesses, conformer):
 def test_steps_in_single_precision_lead_to_nearly_the_same(conformer, guesses):
     for name, matrix in guesses.items():
         single = baseline(name, conformer.molecule, double=False)
-        assert np.abs(single - matrix).max() < (1e-6 if name in ("minao-2", "minao-4") else 1e-12), name
+        assert np.abs(single - matrix).max() < (1e-6 if name in _MINAO else 1e-12), name
     assert not np.array_equal(baseline("minao-4", conformer.molecule, double=False), guesses["minao-4"])
 
 
@@ -175,7 +176,7 @@ def test_no_convergence_is_an_error(monkeypatch):
 def test_unknown_names_are_refused_with_a_suggestion():
     message = (
         r"no baseline 'Minao'; did you mean 'minao'\? "
-        r"There are core, minao, minao-2, minao-4, sap, sap-fit, huckel"
+        r"There are core, minao, minao-2, minao-4, coarse-scf, sap, sap-fit, huckel"
     )
     with pytest.raises(ValueError, match=message):
         baseline("Minao", WATER)

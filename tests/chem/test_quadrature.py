@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from nablaviz.chem import basis, quadrature
 from nablaviz.molecule import SUPPORTED, Molecule
@@ -53,3 +54,23 @@ def test_the_grid_turns_with_the_molecule():
 def test_the_coarse_grid_is_ten_times_smaller():
     mol = basis.mole(WATER)
     assert len(quadrature.coarse(mol)[1]) * 10 < len(quadrature.published(mol)[1])
+
+
+def test_the_medium_grid_hardly_depends_on_how_it_is_turned(monkeypatch):
+    """Beside the whole of its error, which its few shells make; that of the coarse grid does."""
+    mol = basis.mole(WATER)
+    exact = mol.intor("int1e_ovlp")
+    shares, spreads = [], []
+    for grid in (quadrature.medium, quadrature.coarse):
+        errors = []
+        for seed in range(4):
+            turned = Rotation.random(random_state=seed).as_matrix()
+            monkeypatch.setattr(quadrature, "principal_axes", lambda *atoms, turned=turned: turned)
+            coords, weights = grid(mol)
+            values = mol.eval_gto("GTOval_sph", coords)
+            errors.append(values.T * weights @ values - exact)
+        spreads.append(np.std(errors, axis=0).mean())
+        shares.append(spreads[-1] / np.abs(errors).mean())
+    assert spreads[0] < spreads[1] / 3
+    assert shares[0] < shares[1] / 2
+    assert len(weights) < len(quadrature.medium(mol)[1]) < len(quadrature.published(mol)[1]) / 8

@@ -42,7 +42,7 @@ WEAKEST = 1e-8
 class DeltaSettings:
     """What is learnt."""
 
-    baseline: str = "minao-4"
+    baseline: str = "coarse-scf"
     "A name of ``chem.baselines.BASELINES``, or ``none``: the Hamiltonian itself is learnt."
     basis: str = LOWDIN
     "Of Y: ``lowdin`` or ``atomic``."
