@@ -18,7 +18,7 @@ from nablaviz.chem.free_memory import free_memory
 if TYPE_CHECKING:
     from pyscf import gto
 
-BLOCK = 400
+BLOCK = 800
 """Largest number of points in a block."""
 
 NEGLIGIBLE = 1e-10

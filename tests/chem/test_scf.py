@@ -10,6 +10,7 @@ import pytest
 import nablaviz
 from nablaviz.chem import basis
 from nablaviz.chem.dft import Settings
+from nablaviz.chem.dispersion import d2
 from nablaviz.chem.scf import SCF, atomic_orbitals, occupied_orbitals
 
 LEVEL = Settings()
@@ -49,7 +50,7 @@ def test_a_solution_goes_on_from_the_steps_before(case):
 
 
 def test_the_fine_grid_is_spared_near_the_end(case):
-    """Two matrices on it from a good start, three from superposed atoms; the same solution."""
+    """Two matrices on it from a good start, three from superposed atoms; the same solution, and exact."""
     conformer, mol, _ = case
     counts, energies = [], []
     for start in (atomic_orbitals(mol), occupied_orbitals(mol, conformer.hamiltonian)):
@@ -62,3 +63,17 @@ def test_the_fine_grid_is_spared_near_the_end(case):
         energies.append(solution.energy)
     assert counts[1] < counts[0] == 3
     assert energies[0] == pytest.approx(energies[1], abs=1e-8)
+
+
+@pytest.mark.parametrize("tolerance", [1e-5, 2e-5, 4e-5, 8e-5])
+def test_a_solution_is_exact_though_its_last_matrix_need_not_be_on_the_fine_grid(case, tolerance):
+    conformer, mol, field = case
+    near = conformer.hamiltonian + 1e-4 * np.diag(np.random.default_rng(1).normal(size=mol.nao))
+    solution = field.solve(occupied_orbitals(mol, near), tolerance, 30)
+    assert solution.converged
+    assert solution.energy == pytest.approx(conformer.energy - d2(conformer.molecule)[0], abs=1e-8)
+    exact = field.hamiltonian(solution.orbitals, field.fine)
+    assert np.abs(solution.hamiltonian - exact).max() < 0.02 * tolerance
+    occupied = field.root @ solution.orbitals
+    residual = field._orthogonal(exact) @ occupied
+    assert 2 * np.linalg.norm(residual - occupied @ (occupied.T @ residual)) < 1.05 * tolerance
