@@ -2,10 +2,10 @@
 
     python benchmarks/grid_noise.py [--json] [--molecules 6] [--turns 4] [--seed 0]
 
-The exchange-correlation matrix of conformers of the bundled sample (``test_conformations``, molecules chosen at
-random), at the density of their labels, on each grid less that on the grid of the labels, in the Löwdin basis:
-its mean magnitude, and, of several random turns of the grid about the molecule, the mean magnitude of what
-differs from their mean. A network that is told the geometry can learn the error, but not the latter.
+The exchange-correlation matrix of conformers of the bundled sample (``test_conformations``, molecules chosen
+at random), at the density of their labels, on each grid less that on the grid of the labels, in the Löwdin
+basis: its mean magnitude, and, of several random turns of the grid about the molecule, the mean magnitude of
+what differs from their mean. A network that is told the geometry can learn the error, but not the latter.
 """
 
 from __future__ import annotations

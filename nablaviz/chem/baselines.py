@@ -48,11 +48,11 @@ def baseline(name: str, molecule: Molecule, *, double: bool = True) -> np.ndarra
         "core": kinetic energy and nuclei alone. "minao": the Kohn–Sham matrix, at the level of theory of
         the labels, of superposed atomic densities. "minao-2", "minao-4": the same after so many steps to
         self-consistency on a coarse grid. "coarse-scf": the same after five steps, all on a grid of a tenth
-        of the points, whose error is most of what it leaves. "sap": kinetic energy and superposed atomic potentials
-        (Lehtola, J. Chem. Theory Comput. 2019, 15, 1593) on the grid of the labels. "sap-fit": the same
-        from potentials fitted by Gaussians (Lehtola, Visscher, Engel, J. Chem. Phys. 2020, 152, 144105),
-        without a grid. "huckel": Fock matrices of the free atoms on the diagonal, K/2 S_μν (F_μμ + F_νν)
-        between atoms (Wolfsberg and Helmholz, J. Chem. Phys. 1952, 20, 837).
+        of the points, whose error is most of what it leaves. "sap": kinetic energy and superposed atomic
+        potentials (Lehtola, J. Chem. Theory Comput. 2019, 15, 1593) on the grid of the labels. "sap-fit":
+        the same from potentials fitted by Gaussians (Lehtola, Visscher, Engel, J. Chem. Phys. 2020, 152,
+        144105), without a grid. "huckel": Fock matrices of the free atoms on the diagonal,
+        K/2 S_μν (F_μμ + F_νν) between atoms (Wolfsberg and Helmholz, J. Chem. Phys. 1952, 20, 837).
     double
         Whether exchange is in double precision; in single, which is faster, the matrix turns with the
         molecule to 1e-6 Eh only.

@@ -32,11 +32,11 @@ points are saved; energies change by 1e-7 Eh, forces by less than 1e-6 Eh/Å."""
 VANISHING = 1e-15
 """Points of smaller weight are left out, as in Psi4."""
 
-MEDIUM = {True: (12, 110), False: (15, 194)}
-"""Shells of hydrogen (or not), and points on each, of the medium grid.
+MEDIUM, MEDIUM_H = (15, 194), (12, 110)
+"""Shells of an atom, and of hydrogen, and points on each, of the medium grid.
 
 Few shells and many points on each: the error of the shells is the same in every direction, and can be learned
-from the surroundings of an atom; that of the spheres depends on how the grid is turned."""
+from an atom's surroundings; that of the spheres depends on how the grid is turned."""
 
 DEGENERATE = 1e-9
 """Of the largest moment: principal moments that differ by less are taken for the same."""
@@ -62,9 +62,7 @@ def medium(mol: gto.Mole) -> tuple[np.ndarray, np.ndarray]:
     """Points and weights of a grid with a tenth of the points, along the same axes."""
 
     def fewer(grid: Grids) -> None:
-        grid.atom_grid = {
-            mol.atom_symbol(i): MEDIUM[charge == 1] for i, charge in enumerate(mol.atom_charges())
-        }
+        grid.atom_grid = {symbol: MEDIUM_H if symbol == "H" else MEDIUM for symbol in mol.elements}
 
     return _turned(mol, fewer)
 

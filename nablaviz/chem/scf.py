@@ -20,6 +20,7 @@ import numpy as np
 from nablaviz.chem import quadrature
 from nablaviz.chem.diis import History
 from nablaviz.chem.jk import CoulombExchange
+from nablaviz.chem.one_electron import one_electron_gradient
 from nablaviz.chem.xc import XCIntegrator
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ REFRESH = 0.02
 """The exact Hamiltonian is computed anew when the orbital gradient has fallen by this factor since."""
 
 LAST = 2.5
-"""Times the tolerance. Where it would be computed anew below, it is at the end only, mostly as the last; where it
-has been below, its difference from the cheap one changes by less than a twentieth of the tolerance."""
+"""Times the tolerance. Where it would be computed anew below, it is at the end, mostly for the last time;
+once it has been below, its difference from the cheap one changes by less than a twentieth of that."""
 
 Progress = Callable[[int, float, float], None]
 """Called after each iteration: number from 1, energy, its change, Eh. What it raises ends the calculation."""
@@ -210,9 +211,9 @@ class SCF:
         level_shift
             Added to the virtual levels, Eh: slower, but steadier where the gap is small.
         """
-        refresh_below = np.inf if self._path else FIRST
         grid, history = self._path or (self.coarse, History())
         self._path = None
+        refresh_below = np.inf if history.residuals else FIRST  # what goes on from steps is near
         shift, offset, sure = np.zeros_like(self.core), 0.0, False
         double = tolerance < SINGLE_ENOUGH
         energy = change = np.inf
@@ -271,26 +272,10 @@ class SCF:
         orbitals = solution.orbitals
         density = 2 * orbitals @ orbitals.T
         return (
-            self._one_electron_gradient(density, solution.hamiltonian)
+            one_electron_gradient(self.mol, density, solution.hamiltonian)
             + self.jk.gradient(orbitals)
             + self.fine.gradient(density)
         )
-
-    def _one_electron_gradient(self, density: np.ndarray, hamiltonian: np.ndarray) -> np.ndarray:
-        """Part from the kinetic energy, the nuclei and the overlap, shape (N, 3), Eh/bohr."""
-        from pyscf.grad.rhf import grad_nuc
-
-        mol = self.mol
-        # The electron's derivative is minus that of the basis function's centre.
-        slope = -(mol.intor("int1e_ipkin") + mol.intor("int1e_ipnuc"))
-        per_orbital = np.einsum("xij,ij->ix", slope, density)
-        energy_weighted = density @ hamiltonian @ density / 2
-        per_orbital += np.einsum("xij,ij->ix", mol.intor("int1e_ipovlp"), energy_weighted)
-        gradient = 2 * np.add.reduceat(per_orbital, mol.aoslice_by_atom()[:, 2], axis=0)
-        for atom, charge in enumerate(mol.atom_charges()):
-            with mol.with_rinv_at_nucleus(atom):
-                gradient[atom] -= 2 * charge * np.einsum("xij,ij->x", mol.intor("int1e_iprinv"), density)
-        return gradient + grad_nuc(mol)
 
     def _exchange_correlation(
         self, orbitals: np.ndarray, density: np.ndarray, grid: XCIntegrator, double: bool

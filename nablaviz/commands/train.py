@@ -87,8 +87,9 @@ def command(args: argparse.Namespace) -> str:
     """The command line that trains this model again."""
     words = ["nablaviz", "train", args.model, args.data, "--out", str(args.out)]
     for name in ("split", "validation", *UNITS, "seed"):
-        if getattr(args, name) is not None:
-            words += [f"--{name}", f"{getattr(args, name)}"]
+        value = getattr(args, name)
+        if value is not None:
+            words += [f"--{name}", f"{value:.10g}" if isinstance(value, float) else str(value)]
     for item in args.set:
         words += ["--set", item]
     return shlex.join(words)

@@ -38,7 +38,7 @@ def test_each_step_leads_nearer_to_self_consistency(case):
 
 
 def test_a_solution_goes_on_from_the_steps_before(case):
-    """It is the same, in fewer iterations, on the grid of the steps and once more on the fine one."""
+    """It is the same, in fewer iterations."""
     _, mol, field = case
     fresh = SCF(mol, LEVEL.xc, LEVEL.auxbasis, LEVEL.grid)
     guess = field.hamiltonian(field.approach(atomic_orbitals(mol), 5, field.medium), field.medium)
@@ -46,17 +46,19 @@ def test_a_solution_goes_on_from_the_steps_before(case):
     assert all(solution.converged for solution in found)
     assert found[0].energy == pytest.approx(found[1].energy, abs=1e-8)
     assert found[1].iterations < found[0].iterations
-    assert "coarse" not in vars(field) or "medium" not in vars(fresh)
+    assert "medium" not in vars(fresh)
 
 
 def test_the_fine_grid_is_spared_near_the_end(case):
-    """Two matrices on it from a good start, three from superposed atoms; the same solution, and exact."""
+    """Two matrices on it from a good start, three from superposed atoms; the same solution."""
     conformer, mol, _ = case
     counts, energies = [], []
     for start in (atomic_orbitals(mol), occupied_orbitals(mol, conformer.hamiltonian)):
         field, seen = SCF(mol, LEVEL.xc, LEVEL.auxbasis, LEVEL.grid), []
         whole = field.fine.energy_and_matrix
-        field.fine.energy_and_matrix = lambda density, whole=whole, seen=seen: seen.append(1) or whole(density)
+        field.fine.energy_and_matrix = lambda density, whole=whole, seen=seen: (
+            seen.append(1) or whole(density)
+        )
         solution = field.solve(start, TOLERANCE, 30)
         assert solution.converged
         counts.append(len(seen))

@@ -17,7 +17,7 @@ from nablaviz.data import baseline_cache
 from nablaviz.data.baseline_cache import SOURCES, BaselineCache, default_folder
 from nablaviz.molecule import Molecule
 
-NOT_BASELINES = {"atoms", "conformers", "gpu"}
+NOT_BASELINES = {"atoms", "conformers", "gpu", "one_electron"}
 """Modules of chem that those of ``SOURCES`` import for other purposes."""
 
 
