@@ -47,9 +47,12 @@ def test_click_on_a_block_gives_its_atoms(lab: Any, which: str) -> None:
     area = page.locator(".nablaviz-plot .heatmaplayer image").bounding_box()
     for row, column in ((3, 20), (size - 2, 1)):
         expected = notebook.python(f"(int(orbitals.ao_atom[{row}]), int(orbitals.ao_atom[{column}]))")
-        page.mouse.click(
+        page.mouse.move(
             area["x"] + (column + 0.5) / size * area["width"], area["y"] + (row + 0.5) / size * area["height"]
         )
+        page.wait_for_timeout(200)  # Plotly takes a click for what it last found under the pointer
+        page.mouse.down()
+        page.mouse.up()
         notebook.until("clicked[-1:]", [expected])
     page.wait_for_function(
         "(tick) => document.querySelector('.nablaviz-plot').dataset.drawn == tick",
