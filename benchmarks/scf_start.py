@@ -20,9 +20,6 @@ from typing import Any
 
 RESAMPLES = 2000
 
-BUILDS = {"minao": 1, "minao-2": 3, "minao-4": 5, "coarse-scf": 6}
-"""Kohn–Sham matrices that a baseline computes, each as an iteration does; others compute none."""
-
 
 def measure(model: str, split: str, conformers: int, seed: int) -> dict[str, Any]:
     """Iterations and times of each conformer's two SCFs, their ratios, versions."""
@@ -33,6 +30,7 @@ def measure(model: str, split: str, conformers: int, seed: int) -> dict[str, Any
     from tqdm.auto import tqdm
 
     import nablaviz
+    from nablaviz.chem.baselines import MINAO
     from nablaviz.chem.scf_start import start_from
     from nablaviz.data.splits import split_rows
 
@@ -60,7 +58,7 @@ def measure(model: str, split: str, conformers: int, seed: int) -> dict[str, Any
     found = pd.DataFrame(rows)
     base = predictor.card.settings.get("baseline", model)
     found["usual_matrices"] = found["usual_iterations"]
-    found["guided_matrices"] = found["guided_iterations"] + BUILDS.get(base, 0)
+    found["guided_matrices"] = found["guided_iterations"] + (1 + MINAO[base][0] if base in MINAO else 0)
     drawn = np.random.default_rng(seed).integers(0, len(found), (RESAMPLES, len(found)))
     ratios = {}
     for name in ("iterations", "matrices", "wall", "processor"):

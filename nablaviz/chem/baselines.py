@@ -68,7 +68,7 @@ def baseline(name: str, molecule: Molecule, *, double: bool = True) -> np.ndarra
             f"no baseline {name!r}{_suggestion(name, BASELINES)} There are {', '.join(BASELINES)}"
         )
     mol = basis.mole(molecule)
-    return _minao(mol, *_MINAO[name], double) if name in _MINAO else _BUILDERS[name](mol)
+    return _minao(mol, *MINAO[name], double) if name in MINAO else _BUILDERS[name](mol)
 
 
 def functional(name: str, molecule: Molecule, progress: Progress | None = None) -> np.ndarray:
@@ -196,7 +196,7 @@ _BUILDERS: dict[str, Callable[[gto.Mole], np.ndarray]] = {
     "huckel": _huckel,
 }
 
-_MINAO = {
+MINAO = {
     "minao": (0, "coarse", "fine"),
     "minao-2": (2, "coarse", "fine"),
     "minao-4": (4, "coarse", "fine"),
@@ -204,7 +204,7 @@ _MINAO = {
 }
 """Steps towards self-consistency from superposed atoms, their grid and that of the matrix after them."""
 
-BASELINES = ("core", *_MINAO, "sap", "sap-fit", "huckel")
+BASELINES = ("core", *MINAO, "sap", "sap-fit", "huckel")
 """Names of the guesses that :func:`baseline` makes."""
 
 

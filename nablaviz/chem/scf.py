@@ -44,7 +44,7 @@ REFRESH = 0.02
 
 LAST = 2.5
 """Times the tolerance. Where it would be computed anew below, it is at the end, mostly for the last time;
-once it has been below, its difference from the cheap one changes by less than a twentieth of that."""
+once it has been, its difference from the cheap one changes by a twentieth of the tolerance at most."""
 
 Progress = Callable[[int, float, float], None]
 """Called after each iteration: number from 1, energy, its change, Eh. What it raises ends the calculation."""

@@ -24,7 +24,7 @@ from nablaviz.chem import baselines, basis
 from nablaviz.data.atomic import taking_its_place
 from nablaviz.molecule import Molecule
 
-SLOW = ("minao", "minao-2", "minao-4", "coarse-scf", "sap")
+SLOW = (*baselines.MINAO, "sap")
 """Baselines worth a file; the others take less time than reading one."""
 
 SOURCES = (

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 import nablaviz
 from nablaviz.chem import basis
-from nablaviz.chem.baselines import _MINAO, BASELINES, FUNCTIONALS, baseline, functional
+from nablaviz.chem.baselines import BASELINES, FUNCTIONALS, MINAO, baseline, functional
 from nablaviz.chem.dft import SCFError, Settings
 from nablaviz.molecule import SUPPORTED, SYMBOLS, Molecule
 
@@ -49,7 +49,7 @@ def test_they_are_symmetric(guesses, conformer):
 def test_steps_in_single_precision_lead_to_nearly_the_same(conformer, guesses):
     for name, matrix in guesses.items():
         single = baseline(name, conformer.molecule, double=False)
-        assert np.abs(single - matrix).max() < (1e-6 if name in _MINAO else 1e-12), name
+        assert np.abs(single - matrix).max() < (1e-6 if name in MINAO else 1e-12), name
     assert not np.array_equal(baseline("minao-4", conformer.molecule, double=False), guesses["minao-4"])
 
 

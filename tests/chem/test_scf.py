@@ -24,6 +24,17 @@ def case():
     return conformer, mol, SCF(mol, LEVEL.xc, LEVEL.auxbasis, LEVEL.grid)
 
 
+def watched(field):
+    """The grids that are used from now on, by name."""
+    used = []
+    for name in ("coarse", "fine"):
+        grid = getattr(field, name)
+        grid.energy_and_matrix = lambda density, name=name, whole=grid.energy_and_matrix: (
+            used.append(name) or whole(density)
+        )
+    return used
+
+
 def test_each_step_leads_nearer_to_self_consistency(case):
     conformer, mol, field = case
     start = atomic_orbitals(mol)
@@ -54,14 +65,11 @@ def test_the_fine_grid_is_spared_near_the_end(case):
     conformer, mol, _ = case
     counts, energies = [], []
     for start in (atomic_orbitals(mol), occupied_orbitals(mol, conformer.hamiltonian)):
-        field, seen = SCF(mol, LEVEL.xc, LEVEL.auxbasis, LEVEL.grid), []
-        whole = field.fine.energy_and_matrix
-        field.fine.energy_and_matrix = lambda density, whole=whole, seen=seen: (
-            seen.append(1) or whole(density)
-        )
+        field = SCF(mol, LEVEL.xc, LEVEL.auxbasis, LEVEL.grid)
+        used = watched(field)
         solution = field.solve(start, TOLERANCE, 30)
         assert solution.converged
-        counts.append(len(seen))
+        counts.append(used.count("fine"))
         energies.append(solution.energy)
     assert counts[1] < counts[0] == 3
     assert energies[0] == pytest.approx(energies[1], abs=1e-8)
@@ -71,12 +79,7 @@ def test_a_solution_is_exact_though_its_last_matrix_need_not_be_on_the_fine_grid
     conformer = nablaviz.sample()[912]  # dichloromethane
     mol = basis.mole(conformer.molecule)
     field = SCF(mol, LEVEL.xc, LEVEL.auxbasis, LEVEL.grid)
-    used = []
-    for name in ("coarse", "fine"):
-        grid = getattr(field, name)
-        grid.energy_and_matrix = lambda density, name=name, whole=grid.energy_and_matrix: (
-            used.append(name) or whole(density)
-        )
+    used = watched(field)
     noise = 3e-4 * np.diag(np.random.default_rng(1).normal(size=mol.nao))
     start = occupied_orbitals(mol, conformer.hamiltonian + noise)
     spared = 0
